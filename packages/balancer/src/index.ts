@@ -16,6 +16,7 @@ export { addressSeed } from './datapath/hash/seed.js';
 export type { ReasonName, Verdict } from './datapath/outcome.js';
 export { buildRing, NO_REAL, type RingMember, type RingVersion } from './datapath/ring.js';
 export { Decapsulator, type DecapsulatorOptions } from './decapsulator.js';
+export type { AgentCheck, AgentTarget, AskAgent } from './health/agent-check.js';
 export type { CompleteCheck, HealthCheck, StatusRange } from './health/check.js';
 export {
   type CheckedBalancer,
@@ -25,13 +26,13 @@ export {
   type ServiceHealth,
   type ServiceRealHealth,
 } from './health/checked-services.js';
-export type { HealthChange } from './health/checker.js';
+export type { CertificateExpiry, HealthChange } from './health/checker.js';
 export type { Clock } from './health/clock.js';
 export type { Condition } from './health/health-state.js';
 export { type MarkedTunnel, ProbeMarks } from './health/marks.js';
 export type { ServiceState } from './health/members.js';
 export type { RealHealth } from './health/monitor.js';
-export type { Probe, ProbeResult, ProbeTarget } from './health/probe-real.js';
+export type { Probe, ProbeResult, ProbeTarget } from './health/probe-target.js';
 export { ProbeTunnel, type ProbeTunnelOptions } from './health/probe-tunnel.js';
 export { type MetricsSource, metricsText } from './metrics/metrics.js';
 export { MetricsServer } from './metrics/metrics-server.js';

@@ -97,7 +97,8 @@ vips:
     protocol: tcp
     forwarding: nat
     reals: [{address: 10.0.0.1, port: 8080}]
-    check: {type: http, path: /health, host: example.net, status: [204, 301-302]}
+    check: {type: http, path: /health, host: example.net, status: [204, 301-302], slowStart: 30s}
+    agent: {port: 9999, interval: 1s, timeout: 500ms, send: web}
 nat: {sources: [192.0.2.77], ports: [20000, 29999], udpIdleSeconds: 60}
 serverIds: [{id: 1, real: 10.0.0.1}]
 sourceRoutes: [{prefix: 192.0.2.0/24, real: fd00::1}]
@@ -115,6 +116,8 @@ control: {socket: /run/edge.sock, group: adm}
     { from: 204, to: 204 },
     { from: 301, to: 302 },
   ]);
+  assert.equal(config.vips[1]!.check!.slowStart, 30_000);
+  assert.deepEqual(config.vips[1]!.agent, { port: 9999, interval: 1000, timeout: 500, send: 'web' });
   assert.deepEqual(programOptions(config), {
     gue: { source4: '192.0.2.10', source6: '2001:db8::10', port: 6081 },
     flows: 1000,
@@ -274,7 +277,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   [
     'an unknown type of check',
     vip(...tcp, real, 'check: {type: icmp}'),
-    '7:17: type: expected tcp or http or https',
+    '7:17: type: expected tcp or tls or http or https or grpc or script',
   ],
   [
     'an http option of a tcp check',

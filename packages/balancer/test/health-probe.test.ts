@@ -1,9 +1,16 @@
 /** Checks of servers on this machine's loopback. */
 import assert from 'node:assert/strict';
 import { createServer as createHttpServer } from 'node:http';
+import {
+  createSecureServer as createHttp2SecureServer,
+  createServer as createHttp2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
 import { completeCheck, type HealthCheck } from '../src/health/check.js';
 import { probe } from '../src/health/probe-real.js';
 import { certificate, key } from './support/certificate.js';
@@ -97,10 +104,88 @@ describe('a check', () => {
       assert.deepEqual(await result(port, { type: 'https', host, timeout }), {
         ok: true,
         reason: 'HTTP 200',
+        certificateExpires: new Date('2126-10-30T07:05:01Z'),
       });
     }
     assert.deepEqual(names, ['www.example', 'www.example', false]);
     assert.equal((await result(port, { type: 'http', timeout })).ok, false);
+  });
+
+  it('a TLS check completes the handshake', async () => {
+    const server = createTlsServer({ key, cert: certificate }, (socket) => socket.on('error', () => {}));
+    const port = await listening(server);
+    const { ok, reason, certificateExpires } = await result(port, { type: 'tls', timeout: 2000 });
+    assert.deepEqual([ok, reason, certificateExpires?.getUTCFullYear()], [true, 'TLS', 2126]);
+    assert.equal((await result(rude, { type: 'tls', timeout: 2000 })).ok, false);
+  });
+
+  it('a gRPC check asks the health service, with TLS or without', async () => {
+    const asked: string[] = [];
+    const answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+      const pieces: Buffer[] = [];
+      stream.on('data', (piece: Buffer) => pieces.push(piece));
+      stream.on('end', () => {
+        const body = Buffer.concat(pieces);
+        const service = body.subarray(7).toString();
+        asked.push(`${headers[':method']} ${headers[':path']} ${headers['content-type']} ${service}`);
+        if (service === 'unknown') {
+          stream.respond(
+            { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '5' },
+            { endStream: true },
+          );
+          return;
+        }
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+        // An unknown field in front of the status.
+        const message = Buffer.from(service === 'web' ? '12026869' + '0801' : '0802', 'hex');
+        stream.end(Buffer.concat([Buffer.of(0, 0, 0, 0, message.length), message]));
+      });
+    };
+    const plain = createHttp2Server().on('stream', answer);
+    const secure = createHttp2SecureServer({ key, cert: certificate }).on('stream', answer);
+    const [port, securePort] = [await listening(plain), await listening(secure)];
+    const check = { type: 'grpc', timeout: 2000, service: 'web' } as const;
+    assert.deepEqual(await result(port, check), { ok: true, reason: 'SERVING' });
+    const over = await result(securePort, { ...check, tls: true });
+    assert.deepEqual(
+      [over.ok, over.reason, over.certificateExpires?.getUTCFullYear()],
+      [true, 'SERVING', 2126],
+    );
+    assert.deepEqual(await result(port, { type: 'grpc', timeout: 2000 }), {
+      ok: false,
+      reason: 'NOT_SERVING',
+    });
+    assert.deepEqual(await result(port, { ...check, service: 'unknown' }), {
+      ok: false,
+      reason: 'gRPC status 5, the service is not known',
+    });
+    assert.equal(asked[0], 'POST /grpc.health.v1.Health/Check application/grpc web');
+    for (const other of [rude, http, securePort]) assert.equal((await result(other, check)).ok, false);
+    assert.deepEqual(await result(silent, { ...check, timeout: 300 }), {
+      ok: false,
+      reason: 'no answer within 300 ms',
+    });
+    assert.equal((await result(closed, check)).reason, 'connection refused');
+  });
+
+  it('a script is good where it ends with status 0, and ends in time with all that it started', async () => {
+    const run = (script: string, timeout = 5000) =>
+      result(81, { type: 'script', command: ['/bin/sh', '-c', script], timeout });
+    assert.deepEqual(await run('echo "$WEIR_VIP $WEIR_PORT $WEIR_PROTOCOL $WEIR_REAL $WEIR_REAL_PORT"'), {
+      ok: true,
+      reason: '192.0.2.1 80 tcp 127.0.0.1 81',
+    });
+    assert.deepEqual(await run('exit 3'), { ok: false, reason: 'exit status 3' });
+    assert.deepEqual(await run("printf '\\033[31mbad\\n'; exit 1"), { ok: false, reason: '[31mbad' });
+    assert.deepEqual(await run('kill -9 $$'), { ok: false, reason: 'killed by SIGKILL' });
+    const start = performance.now();
+    assert.deepEqual(await run('sleep 60 & sleep 60', 200), { ok: false, reason: 'no end within 200 ms' });
+    assert.ok(performance.now() - start < 10_000);
+    const missing = await result(81, { type: 'script', command: ['/no/such'], timeout: 500 });
+    assert.deepEqual(missing, { ok: false, reason: 'ENOENT' });
+    const many = await Promise.all(Array.from({ length: 40 }, () => run('exit 0')));
+    assert.ok(many.every(({ ok }) => ok));
   });
 
   it('a busy process does not fail a check', async () => {

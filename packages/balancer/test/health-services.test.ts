@@ -7,7 +7,7 @@ import type { HealthCheck } from '../src/health/check.js';
 import { CheckedServices, type ServiceHealth } from '../src/health/checked-services.js';
 import type { HealthChange } from '../src/health/checker.js';
 import { ProbeMarks } from '../src/health/marks.js';
-import type { ProbeTarget } from '../src/health/probe-real.js';
+import type { ProbeTarget } from '../src/health/probe-target.js';
 import type { Service, ServiceSpec } from '../src/service.js';
 import { FakeClock } from './support/fake-clock.js';
 import { randomNumbers } from './support/random.js';

@@ -95,7 +95,7 @@ describe('reals from a file', () => {
     assert.deepEqual(readFileSd(''), []);
     assert.throws(() => readFileSd('{"targets": []}'), /expected a list of groups/);
     assert.throws(() => readFileSd('[{"targets": ["web:80"]}]'), /group 1: target 1 is no address/);
-    assert.throws(() => readFileSd('[{"targets": ["10.0.0.1'), /line 1: /);
+    assert.throws(() => readFileSd('[{"targets": ["10.0.0.1'), /^Error: line 1 is neither JSON nor YAML$/);
     assert.throws(
       () => readFileSd('[{targets: [], labels: {weir_weight: -1}}]'),
       /weir_weight is no whole number/,

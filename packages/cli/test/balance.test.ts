@@ -357,4 +357,25 @@ web  198.51.100.1:443/tcp  up  1,235 packets/s  98.8 kB/s
 `,
     );
   });
+
+  it('has the source of reals, parts of weights, what agents say, and certificates that expire', () => {
+    const [web] = status.vips;
+    const [a, b] = web!.reals;
+    const source = {
+      ...{ kind: 'dns', source: 'dns web.example', state: 'gone', error: 'no\x1b answer', failures: 3 },
+      ...{ answered: '2026-01-01T00:01:00.000Z', goneSince: '2026-01-01T00:01:30.000Z' },
+      ...{ found: 2, skipped: 1, skippedReason: '127.0.0.1 is a loopback address', pending: 2 },
+    };
+    const certificateWarning = 'its certificate expires on 2026-01-02, in 1 day';
+    const reals = [{ ...a!, ringWeight: 0.75, agent: '75%', certificateWarning }, b!];
+    const vips = [{ ...web!, source, reals }] as unknown as Status['vips'];
+    const lines = statusText({ ...status, vips }, noColour, new Date('2026-01-01T00:02:00.000Z')).split('\n');
+    assert.deepEqual(
+      [lines[4], lines[6]],
+      [
+        '  reals from dns web.example, gone for 30.0 s, answered 1m00s ago, no\\x1b answer, 2 about to change, 1 left out: 127.0.0.1 is a loopback address',
+        '  a     10.0.0.1  0.75 (1)  100.0 %      1,235  98.8 kB  up 2m00s agent: 75% its certificate expires on 2026-01-02, in 1 day',
+      ],
+    );
+  });
 });

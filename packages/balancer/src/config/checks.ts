@@ -46,6 +46,7 @@ function ofVip(vip: VipConfig, path: Path): Finding[] {
     ...ofDown(vip, path),
     ...ofFlags(vip, path),
     ...ofCheck(vip, path),
+    ...ofAgent(vip, path),
   ];
 }
 
@@ -91,16 +92,22 @@ function ofCheck({ check, port, address, reals, forwarding }: VipConfig, above: 
   if (check.port === undefined && port === 0 && reals.some((real) => real.port === undefined)) {
     found.push({ path, message: 'port is missing: checks of a VIP of all ports need one' });
   }
-  if (check.tunnel && forwarding === 'nat') {
+  const isTunnelled = 'tunnel' in check && check.tunnel;
+  if (isTunnelled && forwarding === 'nat') {
     found.push({ path: [...path, 'tunnel'], message: 'tunnel: VIPs with forwarding: nat have no tunnel' });
   }
-  if (check.tunnel && !keyPrefix(address).whole) {
+  if (isTunnelled && !keyPrefix(address).whole) {
     found.push({
       path: [...path, 'tunnel'],
       message: 'tunnel: probes need one address, and the VIP is a prefix',
     });
   }
   return found;
+}
+
+function ofAgent({ agent }: VipConfig, above: Path): Finding[] {
+  if (agent?.timeout === undefined || agent.timeout <= agent.interval) return [];
+  return [{ path: [...above, 'agent', 'timeout'], message: 'timeout: expected no more than the interval' }];
 }
 
 /** Problems of the other parts of a configuration that is well-formed. */

@@ -4,6 +4,7 @@ import {
   address,
   address4,
   address6,
+  age,
   duration,
   listen,
   port,
@@ -36,7 +37,7 @@ const command = z
   .min(1)
   .transform((words) => words as [string, ...string[]]);
 
-const check = {
+const common = {
   port: port.exactOptional().describe("The port that is checked. Default: the real's, else the VIP's."),
   interval: duration.default(5000).describe('Time from one check to the next: 500ms, 5s, 1m. Default 5s.'),
   timeout: duration
@@ -54,37 +55,93 @@ const check = {
     .max(100)
     .default(3)
     .describe('Bad results in a row after which a real is down. Default 3.'),
+  slowStart: duration
+    .refine((ms) => ms <= 3_600_000, { error: 'expected a time of 1h at most' })
+    .exactOptional()
+    .describe(
+      'Time over which a real that was down gets its weight again, from a tenth of it. Default: at once.',
+    ),
+};
+
+const overConnection = {
+  ...common,
   tunnel: z
     .boolean()
     .default(false)
     .describe("Whether checks go through the real's tunnel to the VIP's address, as clients' packets do."),
 };
 
+const host = z
+  .string()
+  .regex(/^[!-~]+$/, { error: 'a host, in plain letters without blanks' })
+  .exactOptional()
+  .describe("The Host header and TLS server name. Default: the VIP's address and port.");
+
 const http = {
-  ...check,
+  ...overConnection,
   path: z
     .string()
     .regex(/^\/[!-~]*$/, { error: 'a path that begins with /, in plain letters without blanks' })
     .default('/')
     .describe('The path that is requested. Default /.'),
-  host: z
-    .string()
-    .regex(/^[!-~]+$/, { error: 'a host, in plain letters without blanks' })
-    .exactOptional()
-    .describe("The Host header and TLS server name. Default: the VIP's address and port."),
+  host,
   status: statuses
     .default([{ from: 200, to: 399 }])
     .describe('Good statuses: 200, 200-399, or a list. Default 200-399.'),
 };
 
+const warnExpiry = age
+  .prefault('14d')
+  .describe('Time before a certificate expires from which that is reported. Default 14d.');
+
 const checkSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('tcp').describe('The real must accept a connection.'), ...check }),
+  z.strictObject({
+    type: z.literal('tcp').describe('The real must accept a connection.'),
+    ...overConnection,
+  }),
+  z.strictObject({
+    type: z
+      .literal('tls')
+      .describe('The real must complete the handshake of TLS; certificates are not verified.'),
+    ...overConnection,
+    host,
+    warnExpiry,
+  }),
   z.strictObject({ type: z.literal('http').describe('The real must answer a GET.'), ...http }),
   z.strictObject({
     type: z.literal('https').describe('The same over TLS; certificates are not verified.'),
     ...http,
+    warnExpiry,
+  }),
+  z.strictObject({
+    type: z.literal('grpc').describe("The real's health service (grpc.health.v1) must say that it serves."),
+    ...overConnection,
+    service: z
+      .string()
+      .regex(/^[!-~]{0,256}$/, { error: 'the name of a service, in plain letters without blanks' })
+      .exactOptional()
+      .describe('The service that is asked about. Default: the server as a whole.'),
+    tls: z.boolean().default(false).describe('Whether the call goes over TLS. Default false.'),
+    host,
+    warnExpiry,
+  }),
+  z.strictObject({
+    type: z.literal('script').describe('A command must end with status 0.'),
+    ...common,
+    command: command.describe('The program and its arguments; no shell reads them.'),
   }),
 ]);
+
+const agentSchema = z.strictObject({
+  port: port.describe("The agent's port on each real."),
+  interval: duration.default(2000).describe('Time from one question to the next. Default 2s.'),
+  timeout: duration.exactOptional().describe('Time within which it must answer. Default: the interval.'),
+  send: z
+    .string()
+    .regex(/^[ -~]{0,256}$/, { error: 'plain letters' })
+    .exactOptional()
+    .describe('What is sent to it, with a line break behind. Default: nothing.'),
+});
 
 const realSchema = z
   .strictObject({
@@ -135,6 +192,9 @@ export const vipSchema = z
     check: checkSchema
       .exactOptional()
       .describe('The health check of the reals. Without it, all count as up.'),
+    agent: agentSchema
+      .exactOptional()
+      .describe("An agent on each real, which changes its weight, in the words of HAProxy's agent-check."),
     onChange: command.exactOptional().describe('As outside of VIPs, for this VIP.'),
   })
   .transform(({ reals, ...vip }) => ({

@@ -64,7 +64,12 @@ export function warnings(config: Config, host: HostView = unknownHost): Finding[
     }),
     ...ofDevices(config, host),
     ...ofCommand(config.onChange, host, ['onChange']),
-    ...config.vips.flatMap(({ onChange }, index) => ofCommand(onChange, host, ['vips', index, 'onChange'])),
+    ...config.vips.flatMap(({ onChange, check }, index) => [
+      ...ofCommand(onChange, host, ['vips', index, 'onChange']),
+      ...(check?.type === 'script'
+        ? ofCommand(check.command, host, ['vips', index, 'check', 'command'])
+        : []),
+    ]),
   ];
 }
 
@@ -142,11 +147,12 @@ function ofLogin({ address, port, protocol }: VipConfig, { login }: HostView, ab
 
 function ofCommand(command: Config['onChange'], host: HostView, path: Path): Finding[] {
   const [program] = command ?? [];
+  const key = String(path.at(-1));
   if (program === undefined) return [];
   if (!program.startsWith('/')) {
-    const message = `onChange: ${program} is no absolute path: which program it is depends on where the balancer is started`;
+    const message = `${key}: ${program} is no absolute path: which program it is depends on where the balancer is started`;
     return [{ path: [...path, 0], message }];
   }
   if (host.isProgram(program)) return [];
-  return [{ path: [...path, 0], message: `onChange: ${program} is not there, or cannot be run` }];
+  return [{ path: [...path, 0], message: `${key}: ${program} is not there, or cannot be run` }];
 }

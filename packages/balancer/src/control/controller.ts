@@ -13,6 +13,7 @@ export interface WantedService {
   readonly service: Service;
   readonly spec: ServiceSpec;
   readonly check?: CheckConfig | undefined;
+  readonly agent?: VipConfig['agent'] | undefined;
 }
 
 /** The parts of a balancer that a controller changes. */
@@ -177,7 +178,7 @@ export class Controller {
 
   #wanted(vip: VipConfig): WantedService {
     const weight = (real: RealConfig) => (this.isDrained(vip, real) ? 0 : real.weight);
-    return { service: serviceOf(vip), spec: specOf(vip, weight), check: vip.check };
+    return { service: serviceOf(vip), spec: specOf(vip, weight), check: vip.check, agent: vip.agent };
   }
 
   /** Forgets drained reals that are no longer configured: if they return, they have their own weights. */

@@ -9,7 +9,7 @@ import type { Flow } from '../datapath/frame.js';
 import { deviceFeatures } from '../device/device-features.js';
 import { deviceAdvice, type FrameLimits, frameLimits } from '../device/frame-limits.js';
 import { CheckedServices, type ServiceHealth } from '../health/checked-services.js';
-import type { HealthChange } from '../health/checker.js';
+import type { CertificateExpiry, HealthChange } from '../health/checker.js';
 import { ProbeMarks } from '../health/marks.js';
 import { sharedParent } from '../lifecycle/own-folder.js';
 import { defaultPinRoot } from '../lifecycle/pin-folder.js';
@@ -18,9 +18,9 @@ import { type Service, serviceName } from '../service.js';
 import { RealSources } from '../sources/real-sources.js';
 import type { Lookup, ServiceStatus } from '../status.js';
 import { Announcements } from './announcements.js';
-import { commandsOf, refuseNewCommands } from './commands.js';
+import { commandsOf, refuseNewCommands, refuseNewTokens, tokensOf } from './commands.js';
 import { Controller } from './controller.js';
-import { describeChange, describeReal, describeVip } from './describe.js';
+import { describeAgents, describeChange, describeExpiry, describeReal, describeVip } from './describe.js';
 import { refuseLastReal } from './drain-rules.js';
 import { listenForMetrics, loadMetrics } from './metrics-listener.js';
 import { findReal, findVip } from './names.js';
@@ -78,6 +78,8 @@ export class Daemon {
   readonly #controller: Controller;
   /** The commands that may be run. */
   readonly #commands: ReturnType<typeof commandsOf>;
+  /** The files with tokens that may be read. */
+  readonly #tokens: ReturnType<typeof tokensOf>;
   readonly #limits: FrameLimits;
   readonly #sources: RealSources;
   /** The configuration in force, with the reals that sources have named. */
@@ -131,6 +133,7 @@ export class Daemon {
     this.#config = config;
     this.#sources = sources;
     this.#commands = commandsOf(config);
+    this.#tokens = tokensOf(config);
     this.#options = options;
     const devices = devicesOf(config).flatMap(({ name }) => deviceFeatures(name) ?? []);
     this.#limits = frameLimits(
@@ -154,6 +157,8 @@ export class Daemon {
       marks: new ProbeMarks(this.#tunnel),
       onRealChange: (change) => this.#realChanged(change),
       onServiceChange: (health) => this.#serviceChanged(health),
+      onAgentChange: (service) => this.#agentChanged(service),
+      onExpiry: (expiry) => this.#certificateExpires(expiry),
       onError: (error) => log((error as Error).message),
     });
     const found = this.#balancer.services();
@@ -212,6 +217,7 @@ export class Daemon {
     return this.#alone(async () => {
       const before = this.#config;
       refuseNewCommands(file, this.#commands);
+      refuseNewTokens(file, this.#tokens);
       const prepared = await this.#sources.prepare(file, FIRST_ANSWERS_MS);
       const { config } = prepared;
       const { fixed, changes } = diff(before, config);
@@ -418,6 +424,17 @@ export class Daemon {
   #realChanged(change: HealthChange): void {
     const vip = this.#vip(change.service);
     if (vip !== undefined) this.#options.log(describeReal(vip, change));
+  }
+
+  #certificateExpires(expiry: CertificateExpiry): void {
+    const vip = this.#vip(expiry.service);
+    if (vip !== undefined) this.#options.log(describeExpiry(vip, expiry, new Date()));
+  }
+
+  #agentChanged(service: Service): void {
+    const vip = this.#vip(service);
+    const health = this.#services.health().find((each) => serviceName(each.service) === serviceName(service));
+    if (vip !== undefined && health !== undefined) this.#options.log(describeAgents(vip, health));
   }
 
   #serviceChanged(health: ServiceHealth): void {

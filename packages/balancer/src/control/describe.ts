@@ -3,7 +3,7 @@ import { realAt } from '../config/convert.js';
 import type { Change } from '../config/diff.js';
 import type { VipConfig } from '../config/schema.js';
 import type { ServiceHealth } from '../health/checked-services.js';
-import type { HealthChange } from '../health/checker.js';
+import type { CertificateExpiry, HealthChange } from '../health/checker.js';
 
 /** `VIP web changed` */
 export function describeChange(change: Change): string {
@@ -42,4 +42,32 @@ export function describeVip(vip: VipConfig, { state, up, reals }: ServiceHealth)
       ? 'no real is up, and the ring of before stays'
       : `${up} of ${reals.length} reals are up`;
   return `${vip.name} is ${state}: ${what}`;
+}
+
+/** `web: agents: a 75%, b down`; reals about which nothing is said are left out. */
+export function describeAgents(vip: VipConfig, { reals }: ServiceHealth): string {
+  const said = reals.flatMap(({ address, port, agent }) =>
+    agent === undefined ? [] : [`${realAt(vip, address, port)?.name ?? address} ${agent}`],
+  );
+  return `${vip.name}: agents: ${said.length === 0 ? 'all reals have their weights' : said.join(', ')}`;
+}
+
+const DAY_MS = 86_400_000;
+
+/** `web: real a: its certificate expires on 2026-12-01, in 3 days` */
+export function describeExpiry(
+  vip: VipConfig,
+  { real, port, expires }: CertificateExpiry,
+  now: Date,
+): string {
+  const name = realAt(vip, real, port)?.name ?? real;
+  return `${vip.name}: real ${name}: ${expiryText(expires, now)}`;
+}
+
+/** `its certificate expires on 2026-12-01, in 3 days` */
+export function expiryText(expires: Date, now: Date): string {
+  const [date] = expires.toISOString().split('T');
+  const days = Math.floor((expires.getTime() - now.getTime()) / DAY_MS);
+  if (expires <= now) return `its certificate expired on ${date}`;
+  return `its certificate expires on ${date}, ${days === 0 ? 'within a day' : `in ${days} day${days === 1 ? '' : 's'}`}`;
 }

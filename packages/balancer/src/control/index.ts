@@ -11,6 +11,7 @@ export {
 } from '../lifecycle/pinned-status.js';
 export type { SourceStatus } from '../sources/source-follower.js';
 export { ControlClient, NotRunningError } from './client.js';
+export { commandsOf } from './commands.js';
 export { type Controlled, Controller, type Drain, type WantedService } from './controller.js';
 export { type Applied, Daemon, type DaemonOptions } from './daemon.js';
 export { handlersFor } from './handlers.js';

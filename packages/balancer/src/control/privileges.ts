@@ -8,6 +8,7 @@ import {
   stripOtherThreads,
 } from '@weir/ebpf/sys';
 import type { Config } from '../config/schema.js';
+import { commandsOf } from './commands.js';
 
 /** What a running balancer still does, and the capability for it. */
 const runningNeeds: Readonly<Partial<Record<CapabilityName, string>>> = {
@@ -18,7 +19,7 @@ const runningNeeds: Readonly<Partial<Record<CapabilityName, string>>> = {
   CAP_NET_BIND_SERVICE: 'metrics on a port below 1024',
 };
 
-/** What commands on changes of health may need: sockets and files of routing daemons, signals, another user, packets. */
+/** What commands on changes of health, and of checks, may need: sockets and files of routing daemons, signals, another user, packets. */
 const commandNeeds: readonly CapabilityName[] = [
   'CAP_DAC_OVERRIDE',
   'CAP_KILL',
@@ -43,8 +44,7 @@ function hasGroup({ group, drainGroup, readGroup }: Config['control']): boolean 
 export function keptCapabilities(
   config: Pick<Config, 'onChange' | 'vips' | 'control'>,
 ): readonly CapabilityName[] {
-  const runsCommands =
-    config.onChange !== undefined || config.vips.some(({ onChange }) => onChange !== undefined);
+  const runsCommands = commandsOf(config).length > 0;
   return [
     ...(Object.keys(runningNeeds) as CapabilityName[]),
     ...(situation.hasCapBpf() && !isPerfAdminsOnly() ? [] : (['CAP_SYS_ADMIN'] as const)),

@@ -9,6 +9,7 @@ import type { ServiceState } from '../health/members.js';
 import type { RouterStatus } from '../next-hop/router.js';
 import { realKey, serviceName } from '../service.js';
 import type { SourceStatus } from '../sources/source-follower.js';
+import { expiryText } from './describe.js';
 
 /** Traffic since the start, and its rates. */
 export interface TrafficStatus extends Traffic {
@@ -41,7 +42,10 @@ export interface VipRealStatus {
   readonly port?: number;
   /** The weight in the configuration. */
   readonly weight: number;
-  /** The weight in the ring; 0 if the real is not in the ring. */
+  /**
+   * The weight in the ring; 0 if the real is not in the ring. It is a fraction where an agent or a slow start leaves the real
+   * only a part.
+   */
   readonly ringWeight: number;
   /** Share of the ring, 0 to 1. */
   readonly share: number;
@@ -51,6 +55,12 @@ export interface VipRealStatus {
   readonly condition?: Condition;
   /** The last check's finding. */
   readonly reason?: string;
+  /** What its agent says, such as `75%`; absent where that changes nothing. */
+  readonly agent?: string;
+  /** When its certificate expires, RFC 3339; absent without TLS. */
+  readonly certificateExpires?: string;
+  /** That is reported: it expires soon, or has expired. */
+  readonly certificateWarning?: string;
   /** When the condition last changed, RFC 3339. */
   readonly since?: string;
   /** Traffic of the real in all its VIPs. */
@@ -128,7 +138,7 @@ export function vipStatuses(source: StatusSource, before: Sample, after: Sample)
         ? { ringStays: 'drained' as const }
         : check !== undefined && known?.state === 'down' && sum > 0 && { ringStays: 'down' as const }),
       reals: vip.reals.map((real, index) => ({
-        ...realStatus(real, known?.reals[index]),
+        ...realStatus(real, known?.reals[index], check),
         ringWeight: weights[index]!,
         share: sum === 0 ? 0 : weights[index]! / sum,
         drained: source.isDrained(vip, real),
@@ -155,14 +165,25 @@ export function elapsed(before: Sample, after: Sample): number {
 
 const none: TrafficStatus = { packets: 0, bytes: 0, packetsPerSecond: 0, bytesPerSecond: 0 };
 
-function realStatus({ name, address, port, weight }: RealConfig, known: ServiceRealHealth | undefined) {
-  const { condition, reason, since } = known?.health ?? {};
+function realStatus(
+  { name, address, port, weight }: RealConfig,
+  known: ServiceRealHealth | undefined,
+  check: VipConfig['check'],
+) {
+  const { condition, reason, since, certificateExpires: expires } = known?.health ?? {};
+  const agent = known?.agent;
+  const warnMs = check !== undefined && 'warnExpiry' in check ? check.warnExpiry : 0;
+  const now = new Date();
   return {
     ...{ name, address, weight },
     ...(port !== undefined && { port }),
     ...(condition !== undefined && { condition }),
     ...(reason !== undefined && { reason }),
     ...(since !== undefined && { since: since.toISOString() }),
+    ...(agent !== undefined && { agent }),
+    ...(expires !== undefined && { certificateExpires: expires.toISOString() }),
+    ...(expires !== undefined &&
+      expires.getTime() - now.getTime() <= warnMs && { certificateWarning: expiryText(expires, now) }),
   };
 }
 

@@ -6,8 +6,11 @@ import type { Service } from '../service.js';
 
 /** A health check of a service's reals. */
 export interface HealthCheck {
-  /** `tcp`: the real accepts a connection. `http`, `https`: it also answers a GET with an expected status. */
-  readonly type: 'tcp' | 'http' | 'https';
+  /**
+   * `tcp`: the real accepts a connection. `tls`: and completes the handshake. `http`, `https`: it also answers a GET with an
+   * expected status. `grpc`: its health service says that it serves. `script`: a command succeeds.
+   */
+  readonly type: 'tcp' | 'tls' | 'http' | 'https' | 'grpc' | 'script';
   /** 1 to 65535. Default: the real's port, else the service's. */
   readonly port?: number;
   /** Printable ASCII that begins with `/`. Default `/`. */
@@ -29,6 +32,18 @@ export interface HealthCheck {
   readonly fall?: number;
   /** Whether checks go through the tunnel to the service's address, as clients' packets do. Default false. */
   readonly tunnel?: boolean;
+  /** With `grpc`: the service that is asked about. Default: the server as a whole. */
+  readonly service?: string;
+  /** With `grpc`: whether the call goes over TLS. Default false. */
+  readonly tls?: boolean;
+  /** With `script`: the program and its arguments; no shell reads them. */
+  readonly command?: readonly [string, ...string[]];
+  /**
+   * Time over which a real that was down gets its weight again, from a tenth of it, milliseconds. Default 0: at once.
+   */
+  readonly slowStart?: number;
+  /** With TLS: time before a certificate expires from which that is reported, milliseconds. Default 14 days. */
+  readonly warnExpiry?: number;
 }
 
 /** A range of HTTP statuses, both ends included. */
@@ -52,7 +67,19 @@ export interface CompleteCheck {
   readonly fall: number;
   /** The address to which checks through the tunnel are sent. */
   readonly vip: string | undefined;
+  /** Whether the connection has TLS. */
+  readonly tls: boolean;
+  /** The service that a gRPC server is asked about. */
+  readonly grpcService: string;
+  readonly command: readonly [string, ...string[]] | undefined;
+  /** With `command`: whose real is checked. Elsewhere services share checks. */
+  readonly service?: Service;
+  /** Milliseconds. */
+  readonly warnExpiry: number;
 }
+
+/** Two weeks, milliseconds. */
+const DEFAULT_WARN_EXPIRY_MS = 14 * 86_400_000;
 
 const usualPorts: Readonly<Partial<Record<HealthCheck['type'], number>>> = { http: 80, https: 443 };
 
@@ -74,6 +101,9 @@ export function completeCheck(service: Service, realPort: number, check: HealthC
       `tunnel: checks through the tunnel need a service with a single address, and ${service.address} is a prefix`,
     );
   }
+  if ((type === 'script') !== (check.command !== undefined))
+    throw new OptionError('command: a check has one if its type is script, and only then');
+  if (tunnel && type === 'script') throw new OptionError('tunnel: a command makes its own connections');
   for (const { from, to } of status) within('status', to, within('status', from, 100, 599), 599);
   return {
     type,
@@ -86,6 +116,13 @@ export function completeCheck(service: Service, realPort: number, check: HealthC
     rise: within('rise', check.rise ?? 2, 1, 1000),
     fall: within('fall', check.fall ?? 3, 1, 1000),
     vip: tunnel ? address : undefined,
+    tls: type === 'https' || type === 'tls' || (type === 'grpc' && check.tls === true),
+    grpcService: check.service ?? '',
+    command: check.command,
+    warnExpiry: check.warnExpiry ?? DEFAULT_WARN_EXPIRY_MS,
+    ...(type === 'script' && {
+      service: { address: service.address, port: service.port, protocol: service.protocol },
+    }),
   };
 }
 

@@ -4,6 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { OptionError } from '@weir/ebpf';
 import type { Balancer } from '../balancer.js';
 import { realKey, type Service, type ServiceReal, type ServiceSpec, serviceName } from '../service.js';
+import { type AgentState, agentText, shareOf } from './agent-answer.js';
+import { type AgentCheck, AgentChecks, type AskAgent, agentTarget } from './agent-check.js';
 import type { HealthCheck } from './check.js';
 import { type HealthChange, HealthChecker, type HealthCheckerOptions, type RealPlace } from './checker.js';
 import { realClock } from './clock.js';
@@ -11,6 +13,7 @@ import type { Condition } from './health-state.js';
 import { failedReals, type Membership, membership, type ServiceState, specFor } from './members.js';
 import type { RealHealth } from './monitor.js';
 import { afterLoss, noHistory, type RingHistory, ringBefore } from './ring-history.js';
+import { SlowStarts } from './slow-start.js';
 
 /** A service with the check of its reals. */
 export interface CheckedService {
@@ -18,6 +21,8 @@ export interface CheckedService {
   readonly spec: ServiceSpec;
   /** Without a check, all reals count as up. */
   readonly check?: HealthCheck | undefined;
+  /** An agent on each real, which changes its weight. Default: there is none. */
+  readonly agent?: AgentCheck | undefined;
 }
 
 /** A service's health and the state of its ring. */
@@ -36,8 +41,13 @@ export interface ServiceRealHealth {
   readonly port?: number;
   /** The configured weight. */
   readonly weight: number;
-  /** The weight in the ring; 0 if the real is not in the ring. */
+  /**
+   * The weight in the ring; 0 if the real is not in the ring. It is a fraction where an agent or a slow start leaves the real
+   * only a part.
+   */
   readonly ringWeight: number;
+  /** What its agent says, such as `75%`; absent where that changes nothing. */
+  readonly agent?: string;
   /** Undefined if the real is not checked. */
   readonly health: RealHealth | undefined;
 }
@@ -50,6 +60,10 @@ export interface CheckedServicesOptions extends Omit<HealthCheckerOptions, 'onCh
   readonly onServiceChange?: (health: ServiceHealth) => void;
   /** Called when the balancer refuses a change that follows from health. The ring is unchanged then. */
   readonly onError: (error: unknown) => void;
+  /** Asks an agent. Default: over the network. */
+  readonly askAgent?: AskAgent;
+  /** Called when an agent says something else than before. */
+  readonly onAgentChange?: (service: Service) => void;
 }
 
 interface Served extends CheckedService {
@@ -74,7 +88,10 @@ export class CheckedServices implements Disposable {
   readonly #checker: HealthChecker;
   /** Reals that failed under an earlier process, by service. */
   readonly #failed: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly #agents: AgentChecks;
   readonly #served = new Map<string, Served>();
+  /** By service. */
+  readonly #starts = new Map<string, SlowStarts>();
   /** Services whose rings must be built anew. */
   readonly #stale = new Set<string>();
   #refresh: NodeJS.Immediate | undefined;
@@ -91,12 +108,19 @@ export class CheckedServices implements Disposable {
       initial: (service, real) => this.#initial(service, real),
       onChange: (change) => this.#onChange(change),
     });
+    const { askAgent: ask } = options;
+    this.#agents = new AgentChecks({
+      schedule: this.#checker.schedule,
+      onChange: (name) => this.#onAgentChange(name),
+      ...(ask !== undefined && { ask }),
+    });
   }
 
   /** Adds or replaces services. If one is refused, none is changed. @throws OptionError, SyscallError */
   set(services: readonly CheckedService[]): void {
     // A check is refused before anything is changed in the balancer.
-    for (const { service, spec, check } of services) {
+    for (const { service, spec, check, agent } of services) {
+      if (agent !== undefined) for (const { address } of spec.reals) agentTarget(address, agent);
       if (check === undefined) continue;
       if (check.tunnel === true && spec.forwarding === 'nat') {
         throw new OptionError('tunnel: a service with forwarding: nat has no tunnel for its checks');
@@ -120,6 +144,9 @@ export class CheckedServices implements Disposable {
     const name = serviceName(service);
     const served = this.#served.get(name);
     this.#checker.remove(service);
+    this.#agents.set(service, [], undefined);
+    this.#starts.get(name)?.clear();
+    this.#starts.delete(name);
     this.#served.delete(name);
     const isRemoved = this.#balancer.removeService(service);
     if (served?.member.state === 'up') {
@@ -146,27 +173,44 @@ export class CheckedServices implements Disposable {
   /** Ends the checks. The services stay unchanged. */
   [Symbol.dispose](): void {
     clearImmediate(this.#refresh);
+    for (const starts of this.#starts.values()) starts.clear();
+    this.#agents[Symbol.dispose]();
     this.#checker[Symbol.dispose]();
   }
 
   /** Conditions of a service's reals, also of reals whose checks have not begun. */
-  #expected({ service, check }: CheckedService): (real: ServiceReal) => Condition | undefined {
-    if (check === undefined) return () => undefined;
-    const health = this.#checker.health(service);
-    return (real) => health(real)?.condition ?? this.#initial(service, real);
+  #expected({ service, check, agent }: CheckedService): (real: ServiceReal) => Condition | undefined {
+    const health = check === undefined ? undefined : this.#checker.health(service);
+    const isDown = (real: ServiceReal) => agent !== undefined && this.#agentOf(service, real).isDown;
+    return (real) => {
+      if (isDown(real)) return 'down';
+      return health && (health(real)?.condition ?? this.#initial(service, real));
+    };
+  }
+
+  #agentOf(service: Service, real: RealPlace): AgentState {
+    return this.#agents.state(service, real);
+  }
+
+  /** Share of its weight that a real gets, by its agent and its slow start. */
+  #share(service: Service): (real: RealPlace) => number {
+    const starts = this.#starts.get(serviceName(service));
+    return (real) => shareOf(this.#agentOf(service, real)) * (starts?.share(realKey(real)) ?? 1);
   }
 
   #initial(service: Service, real: RealPlace): Condition {
     return this.#failed.get(serviceName(service))?.has(realKey(real)) === true ? 'down' : 'unknown';
   }
 
-  #serve({ service, spec, check }: CheckedService, before: Served | undefined): Served {
-    const condition = this.#expected({ service, spec, check });
+  #serve({ service, spec, check, agent }: CheckedService, before: Served | undefined): Served {
+    const condition = this.#expected({ service, spec, check, agent });
+    const share = this.#share(service);
     const past = before?.history ?? noHistory;
     const now = (this.#options.clock ?? realClock).now();
-    const member = membership(spec.reals, condition, ringBefore(past, now, check?.interval));
+    const member = membership(spec.reals, condition, ringBefore(past, now, check?.interval), share);
     const history = afterLoss(past, member, now, check?.interval);
-    return { service, spec, check, member, history, applied: specFor(spec, member.ring, condition) };
+    const applied = specFor(spec, member.ring, condition, share);
+    return { service, spec, check, agent, member, history, applied };
   }
 
   #put(served: Served): void {
@@ -175,12 +219,41 @@ export class CheckedServices implements Disposable {
     this.#served.set(name, served);
     if (served.check === undefined) this.#checker.remove(served.service);
     else this.#checker.set(served.service, served.spec.reals, served.check);
+    this.#agents.set(served.service, served.spec.reals, served.agent);
     this.#report(before?.member.state ?? noMembership.state, served);
   }
 
   #onChange(change: HealthChange): void {
     this.#options.onRealChange?.(change);
-    this.#stale.add(serviceName(change.service));
+    this.#startSlowly(change);
+    this.#isStale(serviceName(change.service));
+  }
+
+  /** A real that comes back from a failure gets its weight by and by. */
+  #startSlowly({ service, real: address, port, before, condition }: HealthChange): void {
+    const name = serviceName(service);
+    const key = realKey({ address, ...(port !== undefined && { port }) });
+    const slowStart = this.#served.get(name)?.check?.slowStart ?? 0;
+    const isBack = condition === 'up' && (before === 'down' || before === 'held');
+    if (isBack && slowStart > 0) {
+      let starts = this.#starts.get(name);
+      if (starts === undefined) {
+        starts = new SlowStarts(this.#options.clock ?? realClock, () => this.#isStale(name));
+        this.#starts.set(name, starts);
+      }
+      starts.begin(key, slowStart);
+    } else if (condition !== 'up') this.#starts.get(name)?.end(key);
+  }
+
+  #onAgentChange(name: string): void {
+    const served = this.#served.get(name);
+    if (served === undefined) return;
+    this.#options.onAgentChange?.(served.service);
+    this.#isStale(name);
+  }
+
+  #isStale(name: string): void {
+    this.#stale.add(name);
     this.#refresh ??= setImmediate(() => this.#refreshOne());
   }
 
@@ -210,16 +283,24 @@ export class CheckedServices implements Disposable {
 
   #healthOf({ service, spec, member }: Served): ServiceHealth {
     const health = this.#checker.health(service);
+    const share = this.#share(service);
     const reals = spec.reals.map((real) => {
       const { address, port, weight = 1 } = real;
+      const agent = agentText(this.#agentOf(service, real));
       return {
         address,
         ...(port !== undefined && { port }),
         weight,
-        ringWeight: member.ring.has(realKey(real)) ? weight : 0,
+        ringWeight: member.ring.has(realKey(real)) ? rounded(weight * share(real)) : 0,
+        ...(agent !== undefined && { agent }),
         health: health(real),
       };
     });
     return { service, state: member.state, up: member.up, reals };
   }
+}
+
+/** To hundredths, in which shares are. */
+function rounded(weight: number): number {
+  return Math.round(weight * 100) / 100;
 }

@@ -6,7 +6,8 @@ import { type Clock, realClock } from './clock.js';
 import type { Condition } from './health-state.js';
 import type { ProbeMarks } from './marks.js';
 import { Monitor, type RealHealth } from './monitor.js';
-import { type Probe, type ProbeTarget, probe as realProbe } from './probe-real.js';
+import { probe as realProbe } from './probe-real.js';
+import type { Probe, ProbeTarget } from './probe-target.js';
 import { Schedule } from './schedule.js';
 
 /** A real's condition in a service has changed. */
@@ -23,8 +24,20 @@ export interface HealthChange {
   readonly time: Date;
 }
 
+/** A real's certificate expires soon, or has expired. */
+export interface CertificateExpiry {
+  readonly service: Service;
+  /** The real's address. */
+  readonly real: string;
+  /** The real's port, where it is not the service's. */
+  readonly port?: number;
+  readonly expires: Date;
+}
+
 export interface HealthCheckerOptions {
   readonly onChange: (change: HealthChange) => void;
+  /** Called once for each certificate that expires within the check's `warnExpiry`, or has expired. */
+  readonly onExpiry?: (expiry: CertificateExpiry) => void;
   /** Socket marks for checks with `tunnel`, which are refused without. */
   readonly marks?: ProbeMarks;
   /** Returns the condition that an earlier control plane knew of a real. Default: unknown. */
@@ -74,6 +87,11 @@ export class HealthChecker implements Disposable {
   constructor(options: HealthCheckerOptions) {
     this.#options = options;
     this.#schedule = new Schedule(options);
+  }
+
+  /** The times of checks, which other questions to reals can share. */
+  get schedule(): Schedule {
+    return this.#schedule;
   }
 
   /**
@@ -154,6 +172,7 @@ export class HealthChecker implements Disposable {
         schedule: this.#schedule,
         initial: this.health(service)(real)?.condition ?? initial?.(service, real) ?? 'unknown',
         onChange: (before) => this.#report(key, users, before),
+        onExpiry: (expires) => this.#reportExpiry(key, users, expires),
       });
       shared = { key, monitor, users };
       this.#shared.set(key, shared);
@@ -174,17 +193,32 @@ export class HealthChecker implements Disposable {
   }
 
   #report(key: string, users: ReadonlySet<string>, before: Condition): void {
-    for (const name of [...users]) {
-      const checked = this.#services.get(name);
-      for (const { real, shared } of checked?.monitors.values() ?? []) {
-        const { condition, reason = '', checked: time } = shared.monitor.health;
-        if (shared.key !== key || checked === undefined || time === undefined) continue;
-        const { address, port } = real;
-        const where = { real: address, ...(port !== undefined && { port }) };
-        this.#options.onChange({ service: checked.service, ...where, before, condition, reason, time });
-      }
+    for (const { service, real, monitor } of this.#sharing(key, users)) {
+      const { condition, reason = '', checked: time } = monitor.health;
+      if (time === undefined) continue;
+      this.#options.onChange({ service, ...placeOf(real), before, condition, reason, time });
     }
   }
+
+  #reportExpiry(key: string, users: ReadonlySet<string>, expires: Date): void {
+    for (const { service, real } of this.#sharing(key, users))
+      this.#options.onExpiry?.({ service, ...placeOf(real), expires });
+  }
+
+  /** Services and reals that share a monitor. */
+  #sharing(key: string, users: ReadonlySet<string>) {
+    return [...users].flatMap((name) => {
+      const checked = this.#services.get(name);
+      if (checked === undefined) return [];
+      return [...checked.monitors.values()]
+        .filter(({ shared }) => shared.key === key)
+        .map(({ real, shared: { monitor } }) => ({ service: checked.service, real, monitor }));
+    });
+  }
+}
+
+function placeOf({ address, port }: RealPlace): { readonly real: string; readonly port?: number } {
+  return { real: address, ...(port !== undefined && { port }) };
 }
 
 function sharedBy(checked: Checked | undefined): Set<Shared> {

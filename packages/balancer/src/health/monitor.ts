@@ -1,7 +1,7 @@
 /** The repeated check of one real, for all services that share it. */
 import type { Clock } from './clock.js';
 import { afterResult, type CheckState, type Condition, conditionOf, stateFrom } from './health-state.js';
-import type { Probe, ProbeTarget } from './probe-real.js';
+import type { Probe, ProbeTarget } from './probe-target.js';
 import type { Schedule } from './schedule.js';
 
 /** A real's health, from its checks. */
@@ -16,6 +16,8 @@ export interface RealHealth {
   readonly checked: Date | undefined;
   /** How long the last check took, milliseconds. */
   readonly tookMs: number | undefined;
+  /** When the certificate expires that the real showed last; undefined without TLS. */
+  readonly certificateExpires?: Date;
   /** Number of checks that succeeded. */
   readonly passed: number;
   /** Number of checks that failed. */
@@ -31,6 +33,8 @@ export interface MonitorOptions {
   readonly initial: Condition;
   /** Called when the condition has changed. */
   readonly onChange: (before: Condition) => void;
+  /** Called once for each certificate that expires soon, or has expired. */
+  readonly onExpiry?: (expires: Date) => void;
 }
 
 export class Monitor implements Disposable {
@@ -39,6 +43,8 @@ export class Monitor implements Disposable {
   #state: CheckState;
   #health: RealHealth;
   #stopped = false;
+  /** The certificate that was reported, by its end. */
+  #warned: number | undefined;
 
   constructor(options: MonitorOptions) {
     this.#options = options;
@@ -74,7 +80,7 @@ export class Monitor implements Disposable {
   async #check(): Promise<void> {
     const { target, probe, clock, onChange } = this.#options;
     const start = clock.now();
-    const { ok, reason } = await probe(target);
+    const { ok, reason, certificateExpires } = await probe(target);
     if (this.#stopped) return;
     const time = clock.now();
     this.#state = afterResult(this.#state, ok, time, target.check);
@@ -89,9 +95,19 @@ export class Monitor implements Disposable {
       checked,
       since: changed ? checked : (before.since ?? checked),
       tookMs: time - start,
+      ...(certificateExpires !== undefined && { certificateExpires }),
       passed: before.passed + Number(ok),
       failed: before.failed + Number(!ok),
     };
+    if (certificateExpires !== undefined) this.#lookAtExpiry(certificateExpires, checked);
     if (changed) onChange(before.condition);
+  }
+
+  #lookAtExpiry(expires: Date, now: Date): void {
+    const { target, onExpiry } = this.#options;
+    if (expires.getTime() - now.getTime() > target.check.warnExpiry) return;
+    if (this.#warned === expires.getTime()) return;
+    this.#warned = expires.getTime();
+    onExpiry?.(expires);
   }
 }

@@ -1,85 +1,76 @@
 /** A single check of a real. */
 import { get, type IncomingMessage } from 'node:http';
-import { isIP, isIPv6, Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { type CompleteCheck, statusText } from './check.js';
-import { markedSocket } from './marked-socket.js';
+import { connectTo, deadline, expiryOf, failureText, overTls } from './probe-connection.js';
+import { askGrpc } from './probe-grpc.js';
+import { askScript } from './probe-script.js';
+import type { Probe, ProbeResult, ProbeTarget } from './probe-target.js';
 
-/** A real and its check. */
-export interface ProbeTarget {
-  /** The real's address. */
-  readonly address: string;
-  readonly check: CompleteCheck;
-  /** The socket mark that leads through the tunnel to the real. */
-  readonly mark: number | undefined;
-}
-
-/** Result of a check. */
-export interface ProbeResult {
-  readonly ok: boolean;
-  /** The finding, in a few words of plain ASCII. */
-  readonly reason: string;
-}
-
-/** Checks a real once. The promise never rejects. */
-export type Probe = (target: ProbeTarget) => Promise<ProbeResult>;
-
-/** Connects, sends a request if the check is one of HTTP, and closes the connection. */
+/** Connects, asks what the check is to ask, and closes the connection; or runs the check's command. */
 export const probe: Probe = (target) => {
-  const { check } = target;
+  const { command } = target.check;
+  return command === undefined ? probeByConnection(target) : askScript(target, command);
+};
+
+function probeByConnection({ address, check, mark }: ProbeTarget): Promise<ProbeResult> {
   return new Promise((resolve) => {
     let socket: Socket | undefined;
+    let certificateExpires: Date | undefined;
     const cancelDeadline = deadline(check.timeout, () =>
       end({ ok: false, reason: `no answer within ${check.timeout} ms` }),
     );
     const end = (result: ProbeResult) => {
       cancelDeadline();
-      resolve(result);
+      resolve({ ...result, ...(certificateExpires !== undefined && { certificateExpires }) });
       socket?.destroy();
     };
     const fail = (error: Error) => end({ ok: false, reason: failureText(error) });
     try {
-      socket = connectTo(target);
+      socket = connectTo({ host: check.vip ?? address, port: check.port, mark });
       socket.on('error', fail);
-      if (check.type === 'tcp') socket.once('connect', () => end({ ok: true, reason: 'connected' }));
-      else ask(socket, check, end, fail);
+      if (check.type === 'tcp') {
+        socket.once('connect', () => end({ ok: true, reason: 'connected' }));
+        return;
+      }
+      const secured = check.tls ? overTls(socket, check.host, protocols[check.type]) : undefined;
+      secured?.once('secureConnect', () => {
+        certificateExpires = expiryOf(secured);
+      });
+      askOver(check, secured ?? socket, secured, end, fail);
     } catch (error) {
       fail(error as Error);
     }
   });
-};
-
-/**
- * Calls a function after some milliseconds. If the timer comes much too late, this process was busy and may have missed
- * the answer, so it waits once more.
- */
-function deadline(ms: number, call: () => void): () => void {
-  let timer: NodeJS.Timeout;
-  const wait = () => {
-    const start = performance.now();
-    timer = setTimeout(() => {
-      if (performance.now() - start > 1.5 * ms) wait();
-      else call();
-    }, ms);
-  };
-  wait();
-  return () => clearTimeout(timer);
 }
 
-function connectTo({ address, check, mark }: ProbeTarget): Socket {
-  const host = check.vip ?? address;
-  const socket = mark === undefined ? new Socket() : markedSocket(isIPv6(host), mark);
-  return socket.connect({ host, port: check.port });
+/** What is said in the handshake of TLS about the protocol above it. */
+const protocols: Readonly<Partial<Record<CompleteCheck['type'], string>>> = { https: 'http/1.1', grpc: 'h2' };
+
+function askOver(
+  check: CompleteCheck,
+  connection: Duplex,
+  secured: TLSSocket | undefined,
+  end: (result: ProbeResult) => void,
+  fail: (error: Error) => void,
+): void {
+  secured?.on('error', fail);
+  const { host, grpcService: service } = check;
+  if (check.type === 'tls') secured!.once('secureConnect', () => end({ ok: true, reason: 'TLS' }));
+  else if (check.type === 'grpc')
+    askGrpc(connection, { host, service, isTls: secured !== undefined }, end, fail);
+  else askHttp(connection, check, end, fail);
 }
 
-function ask(
-  socket: Socket,
+function askHttp(
+  connection: Duplex,
   check: CompleteCheck,
   end: (result: ProbeResult) => void,
   fail: (error: Error) => void,
 ): void {
   const { path, host } = check;
-  const connection = check.type === 'https' ? overTls(socket, host) : socket;
   const request = get({
     createConnection: () => connection,
     path,
@@ -89,29 +80,8 @@ function ask(
   request.once('response', (response) => end(judged(response, check)));
 }
 
-/** Wraps a socket in TLS. The certificate is not verified: it belongs to the service's name, not to the real. */
-function overTls(socket: Socket, host: string): Socket {
-  const name = host.replace(/:\d+$/, '');
-  const named = isIP(name.replace(/^\[|\]$/g, '')) === 0 ? { servername: name } : {};
-  return connectTls({ socket, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'], ...named });
-}
-
 function judged(response: IncomingMessage, { status }: CompleteCheck): ProbeResult {
   const { statusCode = 0 } = response;
   const ok = status.some(({ from, to }) => statusCode >= from && statusCode <= to);
   return { ok, reason: ok ? `HTTP ${statusCode}` : `HTTP ${statusCode}, expected ${statusText(status)}` };
-}
-
-const texts: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EHOSTUNREACH: 'host unreachable',
-  ENETUNREACH: 'network unreachable',
-  ETIMEDOUT: 'connection timed out',
-};
-
-/** Describes an error by its code, since its message may contain text from the other side. */
-function failureText(error: Error & { readonly code?: string }): string {
-  const { code = 'no valid answer' } = error;
-  return texts[code] ?? (code.startsWith('HPE_') ? 'not HTTP' : code);
 }

@@ -3,7 +3,7 @@
 import type { Counters, Traffic } from '../datapath/counters.js';
 import type { ServiceHealth } from '../health/checked-services.js';
 import type { RealHealth } from '../health/monitor.js';
-import type { Service } from '../service.js';
+import { realKey, type Service, serviceName } from '../service.js';
 import type { ServiceSource } from '../sources/real-sources.js';
 import type { RealStatus, ServiceStatus } from '../status.js';
 import { counterFamilies } from './metrics-counters.js';
@@ -31,6 +31,13 @@ const states = ['unknown', 'up', 'down'] as const;
 /** The present metrics of a balancer, in Prometheus' text format. */
 export function metricsText(source: MetricsSource): string {
   const services = source.services();
+  // The weights in the program's tables may be a multiple.
+  const ringWeights = new Map(
+    (source.health?.() ?? []).map(({ service, reals }) => [
+      serviceName(service),
+      new Map(reals.map((real) => [realKey(real), real.ringWeight])),
+    ]),
+  );
   return renderMetrics(namePrefix, [
     {
       name: 'build_info',
@@ -55,10 +62,11 @@ export function metricsText(source: MetricsSource): string {
       type: 'gauge',
       samples: services.flatMap(({ service, spec, keptWeights }) => {
         const text = serviceLabels(service);
-        return spec.reals.map(
-          (real, i) =>
-            [withLabel(text, 'real', realLabel(real)), keptWeights?.[i] ?? real.weight ?? 1] as const,
-        );
+        const known = ringWeights.get(serviceName(service));
+        return spec.reals.map((real, i) => {
+          const weight = keptWeights?.[i] ?? known?.get(realKey(real)) ?? real.weight ?? 1;
+          return [withLabel(text, 'real', realLabel(real)), weight] as const;
+        });
       }),
     },
     ...(source.health === undefined ? [] : health(source.health())),
@@ -193,6 +201,14 @@ function health(services: readonly ServiceHealth[]): Metric[] {
         [withLabel(text, 'result', 'passed'), passed] as const,
         [withLabel(text, 'result', 'failed'), failed] as const,
       ]),
+    },
+    {
+      name: 'real_certificate_expiry_timestamp_seconds',
+      help: 'When the certificate of a real expires, seconds since 1970.',
+      type: 'gauge',
+      samples: checked.flatMap(([text, { certificateExpires: expires }]) =>
+        expires === undefined ? [] : [[text, expires.getTime() / 1000] as const],
+      ),
     },
     {
       name: 'health_check_duration_seconds',

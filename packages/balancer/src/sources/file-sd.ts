@@ -8,11 +8,21 @@ const WEIGHT_LABEL = 'weir_weight';
 
 /** Reads a file, JSON or YAML. @throws Error for what is no such list */
 export function readFileSd(text: string): FoundReal[] {
-  const groups = yamlValue(text);
+  const groups = yamlOf(text);
   // An empty file has no group.
   if (groups === null) return [];
   if (!Array.isArray(groups)) throw new Error('expected a list of groups, each with targets');
   return groups.flatMap((group: unknown, index) => readGroup(group, index + 1));
+}
+
+/** What the parser says may have words of the file, which is perhaps none of ours. */
+function yamlOf(text: string): unknown {
+  try {
+    return yamlValue(text);
+  } catch (error) {
+    const [line = 'it'] = /^line \d+/.exec((error as Error).message) ?? [];
+    throw new Error(`${line} is neither JSON nor YAML`);
+  }
 }
 
 function readGroup(group: unknown, number: number): FoundReal[] {

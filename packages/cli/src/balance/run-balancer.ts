@@ -2,7 +2,14 @@
 
 import { statSync } from 'node:fs';
 import type { Config } from '@weir/balancer/config';
-import { ControlSockets, Daemon, defaultSocket, handlersFor, RequestError } from '@weir/balancer/control';
+import {
+  ControlSockets,
+  commandsOf,
+  Daemon,
+  defaultSocket,
+  handlersFor,
+  RequestError,
+} from '@weir/balancer/control';
 import { OptionError } from '@weir/ebpf';
 import { isWritable } from '@weir/ebpf/sys';
 import { ExitCode, UsageError } from '../failure.js';
@@ -66,13 +73,13 @@ export async function run(file: string, flags: RunFlags, host: RunHost): Promise
 const OTHERS_WRITE = 0o022;
 
 /** Who may write to a file with commands decides what is run with the balancer's privileges. @throws UsageError */
-function refuseOthersFile(file: string, { onChange, vips }: Config): void {
-  if (onChange === undefined && vips.every((vip) => vip.onChange === undefined)) return;
+function refuseOthersFile(file: string, config: Config): void {
+  if (commandsOf(config).length === 0) return;
   const stats = statSync(file);
   const isOwn = stats.uid === 0 || stats.uid === process.geteuid?.();
   if (!stats.isFile() || (isOwn && (stats.mode & OTHERS_WRITE) === 0)) return;
   throw new UsageError(
-    `${file}: its commands (onChange) are run with the privileges of the balancer, so nobody else may be able to ` +
+    `${file}: its commands (onChange, check) are run with the privileges of the balancer, so nobody else may be able to ` +
       `write to it: "chown root ${file}", "chmod go-w ${file}"`,
   );
 }

@@ -99,12 +99,18 @@ function realRow(real: VipRealStatus, paint: Paint, now: Date): string[] {
   ];
 }
 
-function health({ drained, condition, since, reason }: VipRealStatus, paint: Paint, now: Date): string {
+function health(
+  { drained, condition, since, reason, agent, certificateWarning }: VipRealStatus,
+  paint: Paint,
+  now: Date,
+): string {
   const parts = [
     ...(drained ? [paint('yellow', 'drained')] : []),
     ...(condition === undefined ? [] : [paintCondition(condition, paint)]),
     ...(since === undefined ? [] : [ago(since, now)]),
     ...(condition === 'up' || reason === undefined ? [] : [paint('dim', escapeText(reason))]),
+    ...(agent === undefined ? [] : [paint('yellow', `agent: ${escapeText(agent)}`)]),
+    ...(certificateWarning === undefined ? [] : [paint('yellow', certificateWarning)]),
   ];
   return parts.join(' ');
 }

@@ -95,7 +95,8 @@ const real: z.ZodType<SeenReal> = z.object({
   address: text,
   port: port.exactOptional(),
   weight,
-  ringWeight: weight,
+  // An agent, or a slow start, may leave a real a part of its weight.
+  ringWeight: z.number().min(0),
   share: z.number().min(0).max(1),
   drained: z.boolean(),
   condition: z.enum(['unknown', 'up', 'held', 'down']).exactOptional(),
