@@ -35,6 +35,9 @@ describe('weir trace --filter', () => {
       ['unit=*', { resolve: true }, /unit: records without --enrich do not have it/],
       ['peer_name:x', { enrich: true }, /peer_name: records without --resolve do not have it/],
       ['proc:a state:listen', { enrich: true, resolve: true }, /state: records do not have it \(column 8\)$/],
+      ['country=DE', { networks: ['x'] }, /country: records without --geo do not have it \(column 1\)$/],
+      ['asn=1', {}, /asn: records without --geo do not have it/],
+      ['peer_group=db', { geo: ['x'] }, /peer_group: records without --networks do not have it/],
       ['(error', {}, /this \( is not closed.*\(column 1\)$/],
       ['user:no-such-user', {}, /there is no user no-such-user here/],
     ] as const) {

@@ -1,4 +1,4 @@
-/** Adds to records what `--enrich` and `--resolve` ask for. */
+/** Adds to records what `--enrich`, `--resolve`, `--networks` and `--geo` ask for. */
 import {
   ContainerNames,
   Enricher,
@@ -13,6 +13,8 @@ import {
 export interface EnrichmentFlags {
   readonly enrich?: boolean;
   readonly resolve?: boolean;
+  readonly networks?: readonly string[];
+  readonly geo?: readonly string[];
 }
 
 export interface RecordEnrichment extends Disposable {
@@ -21,12 +23,21 @@ export interface RecordEnrichment extends Disposable {
   readonly problem: string | undefined;
 }
 
-/** Starts the lookups that the flags ask for; returns undefined if they ask for none. */
-export function startEnrichment({
+/**
+ * Starts the lookups that the flags ask for; returns undefined if they ask for none.
+ *
+ * @throws UsageError for a file that cannot be used
+ */
+export async function startEnrichment({
   enrich = false,
   resolve = false,
-}: EnrichmentFlags): RecordEnrichment | undefined {
-  if (!enrich && !resolve) return undefined;
+  networks = [],
+  geo = [],
+}: EnrichmentFlags): Promise<RecordEnrichment | undefined> {
+  const hasFiles = networks.length > 0 || geo.length > 0;
+  if (!enrich && !resolve && !hasFiles) return undefined;
+  // Most runs need none of it, and a start would load it for nothing.
+  const peers = hasFiles ? await (await import('./peer-networks.js')).peerNetworks(networks, geo) : undefined;
   const hasProcesses = enrich && hiddenProcesses() === undefined;
   const processes = hasProcesses ? new Processes() : undefined;
   const newProcesses = processes && new NewProcesses(processes);
@@ -38,6 +49,7 @@ export function startEnrichment({
       ...(enrich && { services: Services.read() }),
       ...(peerNames !== undefined && { peerNames }),
       ...(containerNames !== undefined && { containerNames }),
+      ...(peers !== undefined && { networks: peers }),
     }),
     problem: enrich ? missingDetails() : undefined,
     [Symbol.dispose]: () => {

@@ -14,7 +14,7 @@ export async function runTrace(flags: TraceFlags, host: RunHost, stdout: Output)
   host.avoidWaiting?.(isWritable);
   const tracing = await host.loadTracer();
   const filter = recordFilter(flags);
-  using enriching = startEnrichment(flags);
+  using enriching = await startEnrichment(flags);
   if (enriching?.problem !== undefined) host.stderr.write(`weir: ${enriching.problem}\n`);
   const format = traceFormat(flags);
   const request = {

@@ -33,7 +33,7 @@ Examples:
 
 Values of one filter are alternatives; different filters add up. Lists are separated by commas,
 and every filter but --direction and --filter can be repeated. --filter is applied to what the kernel
-reports, with the details of --enrich and --resolve; the other filters are cheaper. Losses are
+reports, with the details of --enrich, --resolve, --networks and --geo; the other filters are cheaper. Losses are
 always printed.`;
 
 /** Builds the command; `action` runs with its parsed flags. */
@@ -134,7 +134,17 @@ function addEnrichment(command: Command): void {
   command
     .optionsGroup('Enrichment:')
     .option('--enrich', 'also show executable, command line, container, pod, unit and service')
-    .option('--resolve', "also show peers' names, by reverse DNS");
+    .option('--resolve', "also show peers' names, by reverse DNS")
+    .option(
+      '--networks <file>',
+      "have peers' groups in JSON and --filter: a list of networks, or a YAML file of weir serve",
+      repeatable((text) => [text]),
+    )
+    .option(
+      '--geo <file>',
+      "have peers' countries and autonomous systems there: a file in MaxMind's format",
+      repeatable((text) => [text]),
+    );
 }
 
 function addOutput(command: Command): void {

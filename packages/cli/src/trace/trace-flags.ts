@@ -31,6 +31,8 @@ export interface TraceFlags extends TracerFlags {
   readonly monitorFdinstallPids?: readonly number[];
   readonly enrich?: boolean;
   readonly resolve?: boolean;
+  readonly networks?: readonly string[];
+  readonly geo?: readonly string[];
   readonly duration?: number;
   readonly count?: number;
   readonly json?: boolean;

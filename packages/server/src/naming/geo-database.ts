@@ -14,6 +14,28 @@ export interface GeoDetails {
 /** What a file is wanted for. */
 export type GeoKind = 'country' | 'asn';
 
+const geoKinds = ['country', 'asn'] as const satisfies readonly GeoKind[];
+
+/** A file for all that it has. @throws OptionError as {@link GeoDatabase} does */
+export function openDatabases(bytes: Buffer, file: string): GeoDatabase[] {
+  const refusals: unknown[] = [];
+  const databases = geoKinds.flatMap((kind) => {
+    try {
+      return [new GeoDatabase(bytes, kind, file)];
+    } catch (error) {
+      refusals.push(error);
+      return [];
+    }
+  });
+  if (databases.length > 0) return databases;
+  if (refusals[0] instanceof MissingKind)
+    throw new OptionError(`${file}: it has neither countries nor autonomous systems`);
+  throw refusals[0];
+}
+
+/** A file is whole, but for something else. */
+class MissingKind extends OptionError {}
+
 type Json = Readonly<Record<string, unknown>>;
 
 /** More characters than any organisation's name has; what is longer is cut. */
@@ -83,7 +105,7 @@ export class GeoDatabase {
     if (found === 0) return;
     const what = this.#kind === 'country' ? 'countries' : 'autonomous systems';
     const { databaseType } = this.#reader.metadata;
-    throw new OptionError(`${file}: it has no ${what}, its type is ${JSON.stringify(databaseType)}`);
+    throw new MissingKind(`${file}: it has no ${what}, its type is ${JSON.stringify(databaseType)}`);
   }
 }
 

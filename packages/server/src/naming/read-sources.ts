@@ -5,7 +5,7 @@ import { OptionError } from '@weir/ebpf/errors';
 import { addCloudRanges } from './cloud-ranges.js';
 import type { GeoDatabase, GeoKind } from './geo-database.js';
 import type { NamingConfig } from './naming-schema.js';
-import type { PeerSources } from './peer-directory.js';
+import { PeerDirectory, type PeerSources } from './peer-directory.js';
 import { addAt, addPrefixList } from './prefix-list.js';
 import { PrefixTable } from './prefix-table.js';
 
@@ -25,6 +25,25 @@ export function namingFiles({ networks, geo }: NamingConfig): string[] {
 /** Loads what only some configurations need, before a process becomes a user who may not read it. */
 export async function loadGeo({ geo }: NamingConfig): Promise<void> {
   if (geoKinds.some((kind) => geo[kind] !== undefined)) await import('./geo-database.js');
+}
+
+/**
+ * Peers by lists of networks and by files in MaxMind's format, read once.
+ *
+ * @param files Files in MaxMind's format with countries, autonomous systems or both; of two with the same, the first that knows something counts.
+ * @throws OptionError that names the file, and the line, which cannot be used
+ */
+export async function readPeers(
+  networks: NamingConfig['networks'],
+  files: readonly string[],
+): Promise<PeerDirectory> {
+  const { groups } = await readSources({ networks, geo: {} });
+  if (files.length === 0) return new PeerDirectory({ groups, databases: [] });
+  const { openDatabases } = await import('./geo-database.js');
+  const databases: GeoDatabase[] = [];
+  for (const file of files)
+    databases.push(...openDatabases(await readBounded(file, MOST_DATABASE_BYTES), file));
+  return new PeerDirectory({ groups, databases });
 }
 
 /** @throws OptionError that names the file, and the line, which cannot be used */
@@ -57,7 +76,7 @@ async function readBounded(path: string, most: number): Promise<Buffer> {
   } catch (error) {
     if (error instanceof OptionError) throw error;
     const { message, code } = error as NodeJS.ErrnoException;
-    throw new OptionError(code === 'EACCES' ? `${message}: the server reads it as ${userName()}` : message, {
+    throw new OptionError(code === 'EACCES' ? `${message}: it is read as ${userName()}` : message, {
       cause: error,
     });
   }

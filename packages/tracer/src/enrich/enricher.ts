@@ -20,8 +20,20 @@ export type EnrichedRecord = TraceRecord & {
   /** Name of the port that serves: the peer's of what this host opened, else the local one's. */
   readonly service?: string;
   /** `name`: by reverse DNS, whose answer the owner of the address chooses. */
-  readonly peer?: Partial<Endpoint> & { readonly name?: string };
+  readonly peer?: Partial<Endpoint> & { readonly name?: string } & NetworkDetails;
 };
+
+/** What is known of the network of an address. */
+export interface NetworkDetails {
+  /** The group of networks that has it. */
+  readonly group?: string;
+  /** Two letters. */
+  readonly country?: string;
+  /** Number of its autonomous system, */
+  readonly asn?: number;
+  /** and that system's organisation. */
+  readonly as_org?: string;
+}
 
 type RecordProcess = Partial<ProcessIdentity & ConnectionProcess>;
 type EnrichedProcess = RecordProcess & ProcessDetails;
@@ -33,6 +45,8 @@ export interface EnricherOptions {
   readonly services?: Services;
   readonly peerNames?: PeerNames;
   readonly containerNames?: ContainerNames;
+  /** Knows networks; undefined where nothing is known of an address. */
+  readonly networks?: { readonly find: (address: string) => NetworkDetails | undefined };
 }
 
 /**
@@ -58,18 +72,22 @@ export class Enricher {
   /** The record with what the sources know about its process and peer. */
   enrich(record: TraceRecord): EnrichedRecord {
     if (record.event === 'lost') return record;
-    const { services, peerNames } = this.#options;
+    const { services, peerNames, networks } = this.#options;
     const details = this.#detailsOf(record);
     const process = details === undefined ? undefined : this.#merge(record.process!, details);
     if (record.event === 'fd_install')
       return process === undefined ? record : ({ ...record, process } as EnrichedRecord);
     const service = services === undefined ? undefined : serviceOf(record, services);
     const name = peerNames?.name(record.peer.address);
-    if (process === undefined && service === undefined && name === undefined) return record;
+    const network = networks?.find(record.peer.address);
+    if (process === undefined && service === undefined && name === undefined && network === undefined)
+      return record;
     // Each copy is one literal, and later values are of fields that it has: else the engine makes it anew for each of them.
     const known: Mutable = service === undefined ? { ...record } : { ...record, service };
     if (process !== undefined) known.process = process;
-    if (name !== undefined) known.peer = { ...record.peer, name };
+    if (network !== undefined)
+      known.peer = { ...record.peer, ...(name !== undefined && { name }), ...network };
+    else if (name !== undefined) known.peer = { ...record.peer, name };
     return known as EnrichedRecord;
   }
 

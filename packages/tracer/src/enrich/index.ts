@@ -15,6 +15,7 @@ export {
   type EnrichedRecord,
   Enricher,
   type EnricherOptions,
+  type NetworkDetails,
   type ServingSocket,
   serviceOf,
 } from './enricher.js';

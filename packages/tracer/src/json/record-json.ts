@@ -1,5 +1,5 @@
 /** Records as JSON lines, with the fields in one fixed order. */
-import type { EnrichedRecord } from '../enrich/enricher.js';
+import type { EnrichedRecord, NetworkDetails } from '../enrich/enricher.js';
 import { closeFields } from '../records/close-fields.js';
 import type { EventName } from '../records/record.js';
 import { escapeJson, jsonName, jsonString } from './escape.js';
@@ -48,9 +48,21 @@ const writeProcess = (value: unknown): string => {
   return `${text}}`;
 };
 
+interface Endpoint extends NetworkDetails {
+  readonly address: string;
+  readonly port: number;
+  readonly name?: string;
+}
+
 const writeEndpoint = (value: unknown): string => {
-  const { address, port, name } = value as { address: string; port: number; name?: string };
-  return `{"address":"${address}","port":${port}${name === undefined ? '' : `,"name":${jsonString(name)}`}}`;
+  const { address, port, name, group, country, asn, as_org } = value as Endpoint;
+  let text = `{"address":"${address}","port":${port}`;
+  if (name !== undefined) text += `,"name":${jsonString(name)}`;
+  if (group !== undefined) text += `,"group":${jsonString(group)}`;
+  if (country !== undefined) text += `,"country":${jsonString(country)}`;
+  if (asn !== undefined) text += `,"asn":${asn}`;
+  if (as_org !== undefined) text += `,"as_org":${jsonString(as_org)}`;
+  return `${text}}`;
 };
 
 const writeNetwork = (value: unknown): string => {
