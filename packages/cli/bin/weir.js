@@ -5,6 +5,8 @@
 const [, , command, ...rest] = process.argv;
 // A time in the past needs no tracer, but a history.
 const isPast = command === 'top' && rest.some((argument) => /^--at(=|$)/.test(argument));
+// Files with names of networks need code of the server.
+const hasNetworks = command === 'trace' && rest.some((argument) => /^--(networks|geo)(=|$)/.test(argument));
 const own = { trace: 'trace-entry', top: 'top-entry' };
-if (Object.hasOwn(own, command) && !isPast) require('./compiled-bundle.js').runBundle(own[command]);
+if (Object.hasOwn(own, command) && !isPast && !hasNetworks) require('./compiled-bundle.js').runBundle(own[command]);
 else import('../dist/bundle/entry-point.js');

@@ -57,9 +57,11 @@ function loadWhereUsed(text) {
 
 /** One script: a function of what a module would have by itself, and its compiled code. */
 async function buildCompiled(name) {
-  const { outdir: _, ...others } = options;
+  const { outdir: _, external, ...others } = options;
   const result = await build({
     ...others,
+    // bin/weir.js starts the entry of all commands where it is needed.
+    external: [...external, '*/peer-networks.js'],
     entryPoints: [entry(name)],
     outfile: bundleFile(name),
     write: false,

@@ -39,6 +39,12 @@ type RecordProcess = Partial<ProcessIdentity & ConnectionProcess>;
 type EnrichedProcess = RecordProcess & ProcessDetails;
 type Mutable = { process?: unknown; peer?: unknown; service?: string };
 
+/** Knows networks by addresses. */
+export interface NetworkFinder {
+  /** What is known of the network of an address; undefined where that is nothing. */
+  find(address: string): NetworkDetails | undefined;
+}
+
 /** Sources of details; an absent one is not used. */
 export interface EnricherOptions {
   readonly processes?: Processes;
@@ -46,7 +52,7 @@ export interface EnricherOptions {
   readonly peerNames?: PeerNames;
   readonly containerNames?: ContainerNames;
   /** Knows networks; undefined where nothing is known of an address. */
-  readonly networks?: { readonly find: (address: string) => NetworkDetails | undefined };
+  readonly networks?: NetworkFinder;
 }
 
 /**

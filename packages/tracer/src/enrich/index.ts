@@ -16,6 +16,7 @@ export {
   Enricher,
   type EnricherOptions,
   type NetworkDetails,
+  type NetworkFinder,
   type ServingSocket,
   serviceOf,
 } from './enricher.js';
