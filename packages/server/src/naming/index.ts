@@ -5,7 +5,6 @@
  */
 
 export { DEFAULT_CLOUD_NAME } from './cloud-ranges.js';
-export type { GeoDetails } from './geo-database.js';
 export type { NamingConfig } from './naming-schema.js';
-export { type PeerDetails, PeerDirectory, type PeerSources } from './peer-directory.js';
-export { readPeers } from './read-sources.js';
+export type { PeerDetails } from './peer-directory.js';
+export { type PeerLookup, readPeers } from './read-sources.js';

@@ -5,7 +5,7 @@ import { OptionError } from '@weir/ebpf/errors';
 import { addCloudRanges } from './cloud-ranges.js';
 import type { GeoDatabase, GeoKind } from './geo-database.js';
 import type { NamingConfig } from './naming-schema.js';
-import { PeerDirectory, type PeerSources } from './peer-directory.js';
+import { type PeerDetails, PeerDirectory, type PeerSources } from './peer-directory.js';
 import { addAt, addPrefixList } from './prefix-list.js';
 import { PrefixTable } from './prefix-table.js';
 
@@ -27,6 +27,12 @@ export async function loadGeo({ geo }: NamingConfig): Promise<void> {
   if (geoKinds.some((kind) => geo[kind] !== undefined)) await import('./geo-database.js');
 }
 
+/** What is known of an address. */
+export interface PeerLookup {
+  /** Empty for an address of which nothing is known. */
+  detailsOf(address: string): PeerDetails;
+}
+
 /**
  * Peers by lists of networks and by files in MaxMind's format, read once.
  *
@@ -36,7 +42,7 @@ export async function loadGeo({ geo }: NamingConfig): Promise<void> {
 export async function readPeers(
   networks: NamingConfig['networks'],
   files: readonly string[],
-): Promise<PeerDirectory> {
+): Promise<PeerLookup> {
   const { groups } = await readSources({ networks, geo: {} });
   if (files.length === 0) return new PeerDirectory({ groups, databases: [] });
   const { openDatabases } = await import('./geo-database.js');
@@ -76,9 +82,11 @@ async function readBounded(path: string, most: number): Promise<Buffer> {
   } catch (error) {
     if (error instanceof OptionError) throw error;
     const { message, code } = error as NodeJS.ErrnoException;
-    throw new OptionError(code === 'EACCES' ? `${message}: it is read as ${userName()}` : message, {
-      cause: error,
-    });
+    const why: Record<string, string> = {
+      ENOENT: 'there is no such file',
+      EACCES: `${userName()}, as whom it is read, may not read it`,
+    };
+    throw new OptionError(`${path}: ${why[code ?? ''] ?? message}`, { cause: error });
   }
 }
 
