@@ -284,7 +284,7 @@ async function main(): Promise<void> {
   // Alone, for exact counts are asked for.
   const asRootHere = { ...onHost, ownMounts: true, ...(witness && { witness }) };
   if (asRoot) results.push(await runOnHost({ ...asRootHere, name: 'host', files: files.root }));
-  // These wait for most of their time, and guests give way to them.
+  // These wait for most of their time.
   const hostOnly: HostRun[] = asRoot ? [{ ...asRootHere, name: 'host only', files: files.host }] : [];
   const boots: HostRun[] =
     selection.guests && !selection.kernels ? [{ ...onHost, name: 'lab', files: files.boot }] : [];

@@ -12,7 +12,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { type Kernel, kernel } from '../kernels/kernels.js';
@@ -79,8 +78,6 @@ const guestOffsets = '/weir-test/offsets.json';
 /** Milliseconds a guest may take to its first line. It takes 2 to 4 s on an idle machine. */
 const bootTimeoutMs = 120_000;
 const pollMs = 50;
-/** As `nice` counts: 0 is what other processes have, 19 the least. */
-const GUEST_NICENESS = 10;
 
 /**
  * Runs a command in a guest.
@@ -107,8 +104,6 @@ async function bootOnce(guest: Kernel, options: BootOptions): Promise<BootResult
   const machine = machineArguments({ ...run.machine, terminal: { file: outputPath } });
   const started = performance.now();
   const child = spawn(program, [...prefix, ...machine], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  // A guest takes every cycle that it can get: what else runs on this machine goes before it.
-  if (child.pid !== undefined) setPriority(child.pid, GUEST_NICENESS);
   let complaints = '';
   child.stdout.on('data', (chunk: Buffer) => (complaints += chunk));
   child.stderr.on('data', (chunk: Buffer) => (complaints += chunk));
