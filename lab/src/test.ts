@@ -156,7 +156,7 @@ function announce(selection: Selection, files: TestFiles, jobs: readonly GuestJo
   if (selection.unit) say(`  unit: ${files.unit.length} files`);
   if (selection.host && isRoot()) {
     say(`  host: ${files.root.length} files on this machine's kernel, with nothing beside them`);
-    say(`  host only: ${files.host.length} files that run nowhere else, beside the guests`);
+    say(`  host only: ${files.host.length} files that run nowhere else, beside a guest`);
   }
   if (selection.host && !isRoot()) say('  host: left out, as it needs root');
   if (selection.guests && !selection.kernels)
@@ -220,11 +220,11 @@ async function prepareGuests(jobs: readonly GuestJob[], bundles: Bundles): Promi
   await bundleTests([...files, ...findPrograms(files)], bundles);
 }
 
-/** Runs guests, and what boots guests itself. */
-async function runGuests(
+/** Runs guests, and beside them what runs on this machine. */
+async function runSideBySide(
   selection: Selection,
   jobs: readonly GuestJob[],
-  boots: readonly HostRun[],
+  hostRuns: readonly HostRun[],
   preparing: ReadonlyMap<string, Promise<unknown>>,
   given: Given,
 ): Promise<SuiteResult[]> {
@@ -234,7 +234,7 @@ async function runGuests(
   const bundles = { folder: join(folder.path, 'files'), maps: join(folder.path, 'maps') };
   if (jobs.length > 0) await prepareGuests(jobs, bundles);
   const tasks: Task<SuiteResult>[] = [
-    ...boots.map((run) => ({ weight: run.files.length, run: () => runOnHost(run) })),
+    ...hostRuns.map((run) => ({ weight: run.files.length, run: () => runOnHost(run) })),
     ...jobs.map((job) => ({
       weight: job.files.length,
       ready: preparing.get(job.kernel),
@@ -284,12 +284,11 @@ async function main(): Promise<void> {
   // Alone, for exact counts are asked for.
   const asRootHere = { ...onHost, ownMounts: true, ...(witness && { witness }) };
   if (asRoot) results.push(await runOnHost({ ...asRootHere, name: 'host', files: files.root }));
-  // These wait for most of their time.
-  const hostOnly: HostRun[] = asRoot ? [{ ...asRootHere, name: 'host only', files: files.host }] : [];
-  const boots: HostRun[] =
-    selection.guests && !selection.kernels ? [{ ...onHost, name: 'lab', files: files.boot }] : [];
-  const besides = [...hostOnly.map(runOnHost), runGuests(selection, jobs, boots, preparing, given)];
-  results.push(...(await Promise.all(besides)).flat());
+  const beside: HostRun[] = [];
+  // These wait for half of their time, and so leave a guest enough.
+  if (asRoot) beside.push({ ...asRootHere, name: 'host only', files: files.host });
+  if (selection.guests && !selection.kernels) beside.push({ ...onHost, name: 'lab', files: files.boot });
+  results.push(...(await runSideBySide(selection, jobs, beside, preparing, given)));
   process.stdout.write(formatSummary(results));
   const count = results.reduce((sum, { passed, failed }) => sum + passed + failed, 0);
   if (count === 0) say('no test ran');
