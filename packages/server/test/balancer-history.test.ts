@@ -145,6 +145,21 @@ describe('the history of balancers', () => {
     ]);
   });
 
+  it('says that a balancer which was found before it answered begins, and goes on after a hole', async () => {
+    const history = open();
+    const silent = { name: 'edge', running: false, interfaces: [], vips: [], omitted: 0 };
+    history.see({ at: at(0), balancers: [silent] });
+    look(history, 5, 20);
+    history.see({ at: at(20), balancers: [silent] });
+    look(history, 25, 30);
+    assert.deepEqual(await changesOf(history), [
+      [0, 'silent'],
+      [5, 'started'],
+      [20, 'silent'],
+      [25, 'answers'],
+    ]);
+  });
+
   it('takes counters that began anew as what was counted since', async () => {
     const history = open();
     history.see({ at: at(0), balancers: [seenBalancer(1000)] });

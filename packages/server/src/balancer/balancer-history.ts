@@ -137,11 +137,17 @@ export class BalancerHistory implements Disposable {
   /** What changed in a range, in order. */
   async *changes({ from, to }: MsSpan, signal?: AbortSignal): AsyncGenerator<TimedChange, void> {
     const states = new Map<string, SeenBalancer | undefined>();
+    // A look may find a balancer that starts before it answers: what answers then has not done so before.
+    const starting = new Set<string>();
     for await (const line of this.#log.read(from, to, signal)) {
       if (line.kind === 'minute') continue;
       const { name, at, state } = line;
-      if (line.kind === 'state' && at >= from)
-        for (const change of changesBetween(name, states.get(name), state)) yield { at, ...change };
+      const before = states.get(name);
+      if (line.kind === 'state' && at >= from) {
+        if (before === undefined && state?.running === false) starting.add(name);
+        const known = state?.running === true && starting.delete(name) ? undefined : before;
+        for (const change of changesBetween(name, known, state)) yield { at, ...change };
+      }
       states.set(name, state);
     }
   }

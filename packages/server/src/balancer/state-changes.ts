@@ -53,7 +53,8 @@ export function changesBetween(
   const add = (kind: BalancerChange['kind'], more: Omit<BalancerChange, 'kind' | 'balancer'> = {}) =>
     changes.push({ kind, balancer: name, ...more });
   if (after === undefined) add('removed');
-  else if (before === undefined) add(after.running ? 'started' : 'silent');
+  else if (before === undefined && after.running) add('started');
+  else if (before === undefined) add('silent', { before: 'unknown' });
   else if (before.running && !after.running) add('silent');
   else if (!before.running && after.running) add('answers');
   else if (after.running && (before.pid !== after.pid || before.started !== after.started)) add('restarted');

@@ -69,7 +69,7 @@ export function changeText({ kind, before, after, detail }: BalancerChange): Jud
     case 'restarted':
       return { text: 'another process goes on with it', mark: 'none' };
     case 'silent':
-      return { text: 'does not answer any more', mark: 'bad' };
+      return { text: before === undefined ? 'does not answer any more' : 'does not answer', mark: 'bad' };
     case 'answers':
       return { text: 'answers again', mark: 'good' };
     case 'removed':
