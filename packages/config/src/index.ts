@@ -18,6 +18,7 @@ export {
   prefix,
   socketPath,
 } from './fields.js';
+export { fileErrorText } from './file-errors.js';
 export { type Finding, findings, type KeyNames, type ReplacedKeys } from './findings.js';
 export { jsonSchema } from './json-schema.js';
 export { knownKeys } from './known-keys.js';

@@ -113,7 +113,7 @@ describe('names of peers', () => {
     rmSync(list);
     await until('the missing file is reported', () => said.length === 3);
     assert.equal(group(), 'cache');
-    await assert.rejects(start(), { name: 'OptionError', message: /: there is no such file/ });
+    await assert.rejects(start(), { name: 'OptionError', message: /: no such file or directory$/ });
   });
 });
 

@@ -1,5 +1,6 @@
 /** Reals from a file, which is read again when it changes. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { fileErrorText } from '@weir/config';
 import type { FoundReal } from './found-real.js';
 import type { Source, SourceEvents } from './source.js';
 
@@ -27,7 +28,7 @@ export function fileSource(path: string, read: (text: string) => FoundReal[], ev
     } catch (error) {
       // It is read again at each look, for it may be written just now.
       seen = undefined;
-      events.fails(error as Error);
+      events.fails(new Error(fileErrorText(error as Error), { cause: error }));
     }
   };
   const timer = setInterval(look, LOOK_MS);

@@ -1,5 +1,6 @@
 /** Files that the command line names. */
 import { readFileSync } from 'node:fs';
+import { fileErrorText } from '@weir/config';
 import { UsageError } from '../failure.js';
 
 /** @throws UsageError */
@@ -7,8 +8,6 @@ export function readInput(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    // "ENOENT: no such file or directory, open 'FILE'"
-    const what = (error as Error).message.replace(/^\w+: /, '').replace(/, \w+( '.*')?$/s, '');
-    throw new UsageError(`${file}: ${what}`, { cause: error });
+    throw new UsageError(`${file}: ${fileErrorText(error as Error)}`, { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 /** Reads what is known of peers: the configuration's groups, and files. */
 import { readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
+import { fileErrorText } from '@weir/config';
 import { OptionError } from '@weir/ebpf/errors';
 import { addCloudRanges } from './cloud-ranges.js';
 import type { GeoDatabase, GeoKind } from './geo-database.js';
@@ -81,12 +82,8 @@ async function readBounded(path: string, most: number): Promise<Buffer> {
     return await readFile(path);
   } catch (error) {
     if (error instanceof OptionError) throw error;
-    const { message, code } = error as NodeJS.ErrnoException;
-    const why: Record<string, string> = {
-      ENOENT: 'there is no such file',
-      EACCES: `${userName()}, as whom it is read, may not read it`,
-    };
-    throw new OptionError(`${path}: ${why[code ?? ''] ?? message}`, { cause: error });
+    const who = (error as NodeJS.ErrnoException).code === 'EACCES' ? `: it is read as ${userName()}` : '';
+    throw new OptionError(`${path}: ${fileErrorText(error as Error)}${who}`, { cause: error });
   }
 }
 
