@@ -10,7 +10,8 @@ import { counterLayout } from '../src/datapath/counters.js';
 import { reasonName } from '../src/datapath/outcome.js';
 import { BalancerPrograms } from '../src/datapath/programs.js';
 import { Tables } from '../src/datapath/tables.js';
-import { readOutcome } from '../src/generated/balancer.js';
+import { recordFormat } from '../src/datapath/vip-record.js';
+import { readOutcome, sizeofVip } from '../src/generated/balancer.js';
 import type { Service, ServiceSpec } from '../src/index.js';
 import { PinFolder } from '../src/lifecycle/pin-folder.js';
 import { PreviousInstance } from '../src/lifecycle/previous-instance.js';
@@ -73,10 +74,11 @@ function nextProcess(): Tables {
   return tables;
 }
 
-function save(tables: Tables): void {
+function save(tables: Tables, format = recordFormat): void {
   const { buckets } = programs;
   const rest = { flows: null, buckets, secrets: '', innerSizes: {}, routerMacs: {}, chain: null };
-  folder.writeState(encodeState({ generation: 1, counters: counterLayout, ...rest, ...tables.saved() }));
+  const formats = { counters: counterLayout, recordFormat: format };
+  folder.writeState(encodeState({ generation: 1, ...formats, ...rest, ...tables.saved() }));
 }
 
 const web: Service = { address: '198.51.100.1', port: 80, protocol: 'tcp' };
@@ -239,4 +241,23 @@ describe('a change that is interrupted', () => {
       }
     });
   }
+});
+
+describe('records of an earlier process', () => {
+  /** The choice for a packet to a service whose record was emptied, once another process has restored it and set it as it was. */
+  function choiceAfter(format: number): number {
+    const tables = nextProcess();
+    const { number, service, spec } = tables.services.get(web)!;
+    programs.replaceVips([[number, new Uint8Array(sizeofVip)]]);
+    save(tables, format);
+    const next = nextProcess();
+    next.services.set([[service, spec]]);
+    const { packet } = packets[0]!;
+    return explain({ ...packet, sourcePort: 4242 }).number;
+  }
+
+  it('are not made again, unless another version made them', () => {
+    assert.equal(choiceAfter(recordFormat), 0);
+    assert.notEqual(choiceAfter(recordFormat + 1), 0);
+  });
 });

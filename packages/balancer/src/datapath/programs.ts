@@ -22,6 +22,7 @@ import type { BalancerSettings } from '../settings.js';
 import { setConstants } from './constants.js';
 import { counterLayout, cpuViews } from './counters.js';
 import { readObject } from './objects.js';
+import { recordFormat } from './vip-record.js';
 
 /** Programs and maps. Disposing of it unloads those that nothing else holds. */
 export class BalancerPrograms implements Disposable {
@@ -102,6 +103,7 @@ export class BalancerPrograms implements Disposable {
       nat: nat?.name,
       buckets: this.buckets,
       counters: counterLayout,
+      recordFormat,
       secrets: Buffer.from(this.secrets).toString('hex'),
       innerSizes: Object.fromEntries(outer.map(({ name, innerMap }) => [name, innerMap!.valueSize])),
     };

@@ -17,6 +17,7 @@ import type { BalancerPrograms } from './programs.js';
 import { RealRegistry } from './real-registry.js';
 import { RealTable } from './real-table.js';
 import { ServiceTable } from './service-table.js';
+import { recordFormat } from './vip-record.js';
 
 export class Tables {
   readonly counters: CpuCounters;
@@ -61,7 +62,7 @@ export class Tables {
     const { state } = previous;
     this.reals.restore(state.reals, !reused.has('reals'));
     this.services.restore(state.services, {
-      vips: !reused.has('vips'),
+      vips: !reused.has('vips') || state.recordFormat !== recordFormat,
       lookup: !['vip_slots', 'vip_prefixes', 'vip_addresses'].every((name) => reused.has(name)),
     });
     const slotsOf = (map: BpfMap) => new IdSlots(map as ArrayMap);

@@ -4,6 +4,12 @@ import { flagsOf, type ServiceSpec } from '../service.js';
 import type { KnownReal } from './real-registry.js';
 import { buildRing } from './ring.js';
 
+/**
+ * Incremented when the same service gets another record than before. Pinned records of the same format are not made again,
+ * as a ring takes milliseconds.
+ */
+export const recordFormat = 1;
+
 /** A real in a service. */
 export interface Member {
   readonly real: KnownReal;

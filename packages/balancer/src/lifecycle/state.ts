@@ -62,6 +62,8 @@ export interface SavedState extends SavedTables {
   readonly secrets: string;
   /** Bytes of an element of the maps inside maps, which the kernel does not show. */
   readonly innerSizes: Readonly<Record<string, number>>;
+  /** What the records of VIPs mean; undefined in states that earlier versions saved. */
+  readonly recordFormat?: number;
   /** Offsets of the counters in a CPU's element. */
   readonly counters: CounterLayout;
   readonly chain: ChainPlace | null;
