@@ -103,7 +103,11 @@ function followed(config: Omit<NonNullable<SourceConfig['from']['dns']>, 'name'>
     seen.push(what);
     look();
   };
-  const source = dnsSource({ ...config, name }, { answer: report, fails: report, unchanged: () => {} });
+  const answer = (reals: readonly FoundReal[]) => {
+    report(reals);
+    return reals.length > 0;
+  };
+  const source = dnsSource({ ...config, name }, { answer, fails: report, unchanged: () => {} });
   return {
     seen,
     [Symbol.dispose]: () => source[Symbol.dispose](),
@@ -125,6 +129,13 @@ describe('reals from a server of DNS', () => {
     assert.deepEqual(await source.next(2), [[{ address: '10.0.0.1' }], [{ address: '10.0.0.2' }]]);
     assert.ok(performance.now() - start > 900);
     assert.deepEqual(server.asked, ['web.example A', 'web.example A']);
+  });
+
+  it('are asked for again after a second where there are none, whatever lifetime that has', async () => {
+    await using server = await FakeDns.start();
+    server.answer = (name) => ({ answers: server.asked.length < 2 ? [] : [a(name, '10.0.0.1')] });
+    using source = followed({ type: 'A', servers: [server.server] });
+    assert.deepEqual(await source.next(2), [[], [{ address: '10.0.0.1' }]]);
   });
 
   it('of SRV come with what was sent along, or are asked for by name', async () => {

@@ -19,9 +19,9 @@ export function repeatQuestion(events: SourceEvents, ask: (signal: AbortSignal) 
       try {
         const answer = await ask(signal);
         if (signal.aborted) return;
-        failures = 0;
-        events.answer(answer.reals);
-        waitMs = answer.waitMs;
+        const counts = events.answer(answer.reals);
+        failures = counts ? 0 : failures + 1;
+        waitMs = counts ? answer.waitMs : waitAfter(failures);
       } catch (error) {
         if (signal.aborted) return;
         events.fails(error as Error);

@@ -123,11 +123,13 @@ export class SourceFollower implements Disposable, SourceEvents {
   }
 
   /** @internal */
-  answer(found: readonly FoundReal[]): void {
+  answer(found: readonly FoundReal[]): boolean {
     try {
       this.#answer(found);
+      return true;
     } catch (error) {
       this.fails(error as Error);
+      return false;
     }
   }
 

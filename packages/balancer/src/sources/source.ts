@@ -3,8 +3,12 @@ import type { FoundReal } from './found-real.js';
 
 /** What a source reports. */
 export interface SourceEvents {
-  /** All reals that there are now. An answer that is the same as before is reported as well: the source is alive. */
-  answer(reals: readonly FoundReal[]): void;
+  /**
+   * All reals that there are now. An answer that is the same as before is reported as well: the source is alive.
+   *
+   * @returns Whether the answer counts; one that does not is a failure.
+   */
+  answer(reals: readonly FoundReal[]): boolean;
   /** The last answer still holds. */
   unchanged(): void;
   /** The source does not answer, or not as it should. */
