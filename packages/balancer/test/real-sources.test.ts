@@ -231,6 +231,7 @@ vips:
     const refused: string[] = [];
     const log: string[] = [];
     let now = config;
+    let applied = 0;
     const sources = {
       reals: ({ name }: typeof a & object) => known.get(name),
       refused: ({ name }: typeof a & object, message: string | undefined) =>
@@ -240,6 +241,7 @@ vips:
       config: () => now,
       apply: (next: typeof config) => {
         now = next;
+        applied++;
       },
       log: (line: string) => log.push(line),
     };
@@ -253,6 +255,7 @@ vips:
     known.set('a', [real(1)]).set('b', [real(5, 0), real(6)]);
     assert.equal(followSources(sources, balancer), true);
     assert.deepEqual(log.slice(1), ['a: reals 10.0.0.1 added', 'b: reals 10.0.0.6 added; 10.0.0.5 drained']);
+    assert.equal(applied, 2, 'what is not refused, at once');
     assert.equal(followSources(sources, balancer), false);
     assert.ok(a !== undefined && b !== undefined);
   });

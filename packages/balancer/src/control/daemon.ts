@@ -433,7 +433,7 @@ export class Daemon {
 
   #agentChanged(service: Service): void {
     const vip = this.#vip(service);
-    const health = this.#services.health().find((each) => serviceName(each.service) === serviceName(service));
+    const health = this.#services.healthOf(service);
     if (vip !== undefined && health !== undefined) this.#options.log(describeAgents(vip, health));
   }
 
@@ -445,7 +445,7 @@ export class Daemon {
 
   #refuseLastReal(vipText: string, realText: string): void {
     const vip = findVip(this.#config, vipText);
-    const known = this.#services.health().find(({ service }) => serviceName(service) === serviceName(vip));
+    const known = this.#services.healthOf(vip);
     refuseLastReal(vip, findReal(vip, realText), {
       isDrained: (real) => this.#controller.isDrained(vip, real),
       // Reals are in the configuration's order.

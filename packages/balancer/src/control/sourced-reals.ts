@@ -43,12 +43,13 @@ function named(reals: readonly RealConfig[]): string {
   return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-/** A configuration with other reals of one VIP. */
-export function replaceReals(config: Config, vip: VipConfig, reals: readonly RealConfig[]): Config {
-  return {
-    ...config,
-    vips: config.vips.map((each) => (each === vip ? { ...each, reals: [...reals] } : each)),
+/** A configuration with other reals of some VIPs. */
+function replaceReals(config: Config, changes: ReadonlyMap<VipConfig, RealsChange>): Config {
+  const changed = (vip: VipConfig) => {
+    const change = changes.get(vip);
+    return change === undefined ? vip : { ...vip, reals: [...change.reals] };
   };
+  return { ...config, vips: config.vips.map(changed) };
 }
 
 /** What sources name must fit the rest, as what a file has must. @throws OptionError */
@@ -68,7 +69,8 @@ export interface FollowingBalancer {
 }
 
 /**
- * Has a balancer follow what sources have named, each VIP by itself: what one source names must not keep others from changing.
+ * Has a balancer follow what sources have named: all changes at once, and where that is refused each VIP by itself, since what one
+ * source names must not keep others from changing.
  *
  * @returns Whether anything has changed.
  */
@@ -76,20 +78,33 @@ export function followSources(
   sources: Pick<RealSources, 'reals' | 'refused'>,
   balancer: FollowingBalancer,
 ): boolean {
-  let isChanged = false;
+  const changes = new Map<VipConfig, RealsChange>();
   for (const vip of balancer.config().vips) {
     const change = changedReals(vip, sources.reals(vip));
-    if (change === undefined) {
+    if (change === undefined) sources.refused(vip, undefined);
+    else changes.set(vip, change);
+  }
+  if (changes.size === 0) return false;
+  const follow = (some: ReadonlyMap<VipConfig, RealsChange>) => {
+    const config = replaceReals(balancer.config(), some);
+    refuseProblems(config);
+    balancer.apply(config);
+    for (const [vip, { text }] of some) {
       sources.refused(vip, undefined);
-      continue;
+      balancer.log(`${vip.name}: ${text}`);
     }
-    const config = replaceReals(balancer.config(), vip, change.reals);
+  };
+  try {
+    follow(changes);
+    return true;
+  } catch {
+    // Which one is refused, and why, shows below.
+  }
+  let isChanged = false;
+  for (const [vip, change] of changes) {
     try {
-      refuseProblems(config);
-      balancer.apply(config);
-      sources.refused(vip, undefined);
+      follow(new Map([[vip, change]]));
       isChanged = true;
-      balancer.log(`${vip.name}: ${change.text}`);
     } catch (error) {
       sources.refused(vip, (error as Error).message);
     }

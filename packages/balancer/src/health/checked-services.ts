@@ -160,6 +160,12 @@ export class CheckedServices implements Disposable {
     return [...this.#served.values()].map((served) => this.#healthOf(served));
   }
 
+  /** The health of a service; undefined if there is none. */
+  healthOf(service: Service): ServiceHealth | undefined {
+    const served = this.#served.get(serviceName(service));
+    return served && this.#healthOf(served);
+  }
+
   /** The state of all services, which is there at once. */
   states(): Pick<ServiceHealth, 'service' | 'state'>[] {
     return [...this.#served.values()].map(({ service, member: { state } }) => ({ service, state }));
