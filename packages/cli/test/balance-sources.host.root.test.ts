@@ -8,9 +8,8 @@ import { after, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '@weir/balancer/control';
 import { withNetns } from '@weir/ebpf/sys';
-import { balance } from './support/balance.js';
-import { ip, makeBalancerNetwork } from './support/balancer-network.js';
-import { WeirProcess } from './support/command.js';
+import { balance, balanceOk } from './support/balance.js';
+import { BalancerProcesses, ip, makeBalancerNetwork } from './support/balancer-network.js';
 
 const VIP = '198.51.100.1';
 const folder = mkdtempSync(join(tmpdir(), 'weir-sources-'));
@@ -18,10 +17,10 @@ const config = join(folder, 'balance.yaml');
 const list = join(folder, 'reals');
 const namespace = makeBalancerNetwork(VIP);
 withNetns(namespace, () => ip('link set lo up'));
-const running = new Set<WeirProcess>();
+const balancers = new BalancerProcesses(namespace, config);
 
 after(() => {
-  for (const weir of running) weir[Symbol.dispose]();
+  balancers[Symbol.dispose]();
   closeSync(namespace);
   rmSync(folder, { recursive: true });
 });
@@ -54,22 +53,8 @@ function write(text: string): void {
   renameSync(`${list}.new`, list);
 }
 
-async function start(): Promise<WeirProcess> {
-  const args = ['balance', 'run', config, '--ready-fd', '3'];
-  const weir = withNetns(namespace, () => new WeirProcess(args));
-  running.add(weir);
-  await weir.ready();
-  return weir;
-}
-
-async function ok(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await balance(...args);
-  assert.equal(code, 0, stderr);
-  return stdout;
-}
-
 async function status(): Promise<Status['vips']> {
-  return (JSON.parse(await ok('status', '--json', '--interval', '1ms')) as Status).vips;
+  return (JSON.parse(await balanceOk('status', '--json', '--interval', '1ms')) as Status).vips;
 }
 
 /** Waits until the status of the VIP with a list is as wanted. */
@@ -90,17 +75,17 @@ async function metrics(): Promise<string> {
 
 it('reals of a file are followed, checked, and kept while it is gone, over a restart as well', async () => {
   write('10.9.0.1\n10.9.0.2 weight=3\n');
-  const first = await start();
+  const first = await balancers.start();
   const [listed, unknown] = await status();
   assert.deepEqual([weights(listed!), listed!.source?.state], ['10.9.0.1=1 10.9.0.2=3', 'answers']);
   assert.deepEqual([unknown!.state, unknown!.reals, unknown!.source?.state], ['down', [], 'gone']);
   assert.match(
-    await ok('lookup', '192.0.2.1:5', `${VIP}:80`),
+    await balanceOk('lookup', '192.0.2.1:5', `${VIP}:80`),
     /^tx: by the ring, VIP listed, real 10\.9\.0\.[12]\n/,
   );
-  assert.match(await ok('lookup', '192.0.2.1:5', `${VIP}:81`), /^pass: /);
+  assert.match(await balanceOk('lookup', '192.0.2.1:5', `${VIP}:81`), /^pass: /);
   assert.match(
-    await ok('status', '--interval', '1ms'),
+    await balanceOk('status', '--interval', '1ms'),
     /\n {2}reals from dns web\.example, gone for .*, not answered yet, 127\.0\.0\.1 port 9: ECONNREFUSED\n/,
   );
   assert.match(
@@ -115,18 +100,21 @@ it('reals of a file are followed, checked, and kept while it is gone, over a res
   await until(({ source }) => /^refused: 5 reals, but maxReals/.test(source?.error ?? ''));
   write('10.9.0.2\n10.9.0.3\n127.0.0.1\n');
   await until((vip) => weights(vip) === '10.9.0.2=1 10.9.0.3=1' && vip.source?.error === undefined);
-  assert.match(await ok('status', '--interval', '1ms'), /1 left out: 127\.0\.0\.1 is a loopback address\n/);
+  assert.match(
+    await balanceOk('status', '--interval', '1ms'),
+    /1 left out: 127\.0\.0\.1 is a loopback address\n/,
+  );
   // What was drained by hand stays so.
-  await ok('drain', 'listed', '10.9.0.3');
+  await balanceOk('drain', 'listed', '10.9.0.3');
 
   const gone = once(first.child, 'exit');
   first.child.kill('SIGKILL');
   await gone;
   unlinkSync(list);
-  const second = await start();
+  const second = await balancers.start();
   await until((vip) => vip.source?.state === 'gone' && weights(vip) === '10.9.0.2=1 10.9.0.3=0');
   const { stderr } = await balance('apply', config);
   assert.equal(stderr, '');
-  assert.equal(await ok('stop'), 'stopped\n');
+  assert.equal(await balanceOk('stop'), 'stopped\n');
   assert.equal((await second.ended).status, 0);
 });

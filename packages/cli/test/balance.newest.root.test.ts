@@ -22,9 +22,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '@weir/balancer/control';
 import { readPackets } from '@weir/balancer/packets';
 import { withNetns } from '@weir/ebpf/sys';
-import { balance, startBalance } from './support/balance.js';
-import { ip, makeBalancerNetwork } from './support/balancer-network.js';
-import { WeirProcess } from './support/command.js';
+import { balance, balanceOk, startBalance } from './support/balance.js';
+import { BalancerProcesses, ip, makeBalancerNetwork } from './support/balancer-network.js';
+import type { WeirProcess } from './support/command.js';
 
 const VIP = '198.51.100.1';
 const folder = mkdtempSync(join(tmpdir(), 'weir-balance-'));
@@ -61,30 +61,16 @@ async function send(count: number): Promise<void> {
   }
 }
 
-const running = new Set<WeirProcess>();
+const balancers = new BalancerProcesses(namespace, file);
 after(() => {
-  for (const weir of running) weir[Symbol.dispose]();
+  balancers[Symbol.dispose]();
   client.close();
   closeSync(namespace);
   rmSync(folder, { recursive: true });
 });
 
-async function start(): Promise<WeirProcess> {
-  const args = ['balance', 'run', file, '--ready-fd', '3'];
-  const weir = withNetns(namespace, () => new WeirProcess(args));
-  running.add(weir);
-  await weir.ready();
-  return weir;
-}
-
-async function ok(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await balance(...args);
-  assert.equal(code, 0, stderr);
-  return stdout;
-}
-
 async function status(): Promise<Status> {
-  return JSON.parse(await ok('status', '--json', '--interval', '1ms')) as Status;
+  return JSON.parse(await balanceOk('status', '--json', '--interval', '1ms')) as Status;
 }
 
 /** Packets of the VIP, once there are as many. */
@@ -113,7 +99,7 @@ describe('a balancer', () => {
 
   it('runs', async () => {
     write(1);
-    weir = await start();
+    weir = await balancers.start();
     assert.equal(statSync(socket).mode & 0o777, 0o600);
     const { name, interfaces, routers, vips } = await status();
     assert.equal(name, 'edge');
@@ -132,7 +118,7 @@ describe('a balancer', () => {
     await send(5);
     assert.equal(await packets(5), 5);
     assert.match(
-      await ok('status', '--interval', '1ms'),
+      await balanceOk('status', '--interval', '1ms'),
       /\ndns {2}198\.51\.100\.1:53\/udp {2}unchecked {2}/,
     );
   });
@@ -160,7 +146,7 @@ describe('a balancer', () => {
 
   it('goes over to a changed file, or refuses it as a whole', async () => {
     write(3, 'tunnelEnds: []\nserverIds: [{id: 7, real: 10.9.0.1}]\n');
-    assert.equal(await ok('apply', file), 'VIP dns changed\nserver id 7 added\n');
+    assert.equal(await balanceOk('apply', file), 'VIP dns changed\nserver id 7 added\n');
     write(4, 'metrics: {listen: 192.0.2.99:1}\n');
     const refused = await balance('apply', file);
     assert.equal(refused.code, 1);
@@ -173,9 +159,9 @@ describe('a balancer', () => {
   });
 
   it('drains a real: new flows go elsewhere', async () => {
-    assert.equal(await ok('drain', 'dns', 'b'), 'dns: real b is drained\n');
+    assert.equal(await balanceOk('drain', 'dns', 'b'), 'dns: real b is drained\n');
     for (const port of [1, 2, 3, 4, 5, 6, 7, 8]) {
-      const answer = await ok('lookup', `192.0.2.1:${port}`, `${VIP}:53`, '--protocol', 'udp');
+      const answer = await balanceOk('lookup', `192.0.2.1:${port}`, `${VIP}:53`, '--protocol', 'udp');
       assert.equal(answer, 'tx: by the ring, VIP dns, real a (10.9.0.1)\n');
     }
     const { stderr } = await balance('drain', 'dns', 'c');
@@ -216,7 +202,7 @@ describe('a balancer', () => {
       /edge are still forwarded, by program \d+ on [^,]+, pinned in \/sys\/fs\/bpf\/weir\/edge/,
     );
     await send(5);
-    weir = await start();
+    weir = await balancers.start();
     assert.equal(await packets(before + 5), before + 5);
     const [{ reals } = { reals: [] }] = (await status()).vips;
     assert.deepEqual(
@@ -226,11 +212,11 @@ describe('a balancer', () => {
         [true, 0, 3],
       ],
     );
-    assert.equal(await ok('undrain', 'dns', 'b'), 'dns: real b is no longer drained\n');
+    assert.equal(await balanceOk('undrain', 'dns', 'b'), 'dns: real b is no longer drained\n');
   });
 
   it('leaves nothing behind after stop', async () => {
-    assert.equal(await ok('stop'), 'stopped\n');
+    assert.equal(await balanceOk('stop'), 'stopped\n');
     assert.equal((await weir.ended).status, 0);
     nothingIsLeft();
     assert.deepEqual(await balance('stop'), { code: 1, stdout: '', stderr: 'weir: no balancer runs here\n' });
@@ -261,7 +247,7 @@ describe('a signal to weir balance run', () => {
     assert.match(stderr, /\nweir: packets are forwarded on; weir balance stop ends that\n$/);
     assert.deepEqual(readdirSync('/sys/fs/bpf/weir'), ['edge']);
     assert.match(ip('link show c0'), /xdp/);
-    assert.equal(await ok('stop'), 'no process ran it; taken off\n');
+    assert.equal(await balanceOk('stop'), 'no process ran it; taken off\n');
     nothingIsLeft();
   });
 
@@ -270,7 +256,7 @@ describe('a signal to weir balance run', () => {
     assert.match((await balance('detach')).stderr, /no balancer is pinned here/);
     await runUntil('SIGTERM');
     assert.match((await balance('detach', '--name', 'other')).stderr, /no balancer is pinned here/);
-    assert.equal(await ok('detach', '--name', 'edge'), 'detached; nothing is left\n');
+    assert.equal(await balanceOk('detach', '--name', 'edge'), 'detached; nothing is left\n');
     nothingIsLeft();
   });
 
@@ -284,7 +270,7 @@ describe('a signal to weir balance run', () => {
 describe('weir balance simulate', () => {
   it('handles packets in order, with nothing attached', async () => {
     const frame = `${'02'.repeat(12)}0800${'45000021000000004011'}0000${'c0000201'}${'c6336401'}${'04d20035000d0000'}${'78'.repeat(5)}`;
-    const lines = (await ok('simulate', file, '--packet', frame, '--packet', frame)).split('\n');
+    const lines = (await balanceOk('simulate', file, '--packet', frame, '--packet', frame)).split('\n');
     assert.match(
       lines[0]!,
       /^packet 1: tx, by the ring: dns \(198\.51\.100\.1:53\/udp\), real [ab] \(10\.9\.0\.[12]\)$/,
@@ -292,7 +278,9 @@ describe('weir balance simulate', () => {
     assert.match(lines[1]!, /^ {2}in {3}Ethernet 02:/);
     assert.ok(lines.some((line) => /^packet 2: tx, known flow: /.test(line)));
     assert.ok(lines.some((line) => /^ {7}IPv4 172\.16\..* > 10\.9\.0\.[12], IPv4, TTL 64/.test(line)));
-    const json = (await ok('simulate', file, '--json', '--packet', 'ffffffffffff0200000000020806')).trim();
+    const json = (
+      await balanceOk('simulate', file, '--json', '--packet', 'ffffffffffff0200000000020806')
+    ).trim();
     const line = JSON.parse(json);
     assert.deepEqual([line.verdict, line.reason, line.out], ['pass', 'not-ip', undefined]);
   });

@@ -1,4 +1,5 @@
 /** `weir balance` in this process. */
+import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { runBalanceRequest } from '../../src/balance/run-request.js';
 import { describeFailure, ExitCode } from '../../src/failure.js';
@@ -17,6 +18,13 @@ const notThis = () => Promise.reject(new Error('not in this test'));
 
 export function balance(...args: string[]): Promise<Outcome> {
   return startBalance(...args).outcome;
+}
+
+/** What a command prints that ends well. */
+export async function balanceOk(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await balance(...args);
+  assert.equal(code, 0, stderr);
+  return stdout;
 }
 
 /** A command that goes on until it gets a signal. */

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { Namespace, unshare, withNetns } from '@weir/ebpf/sys';
+import { WeirProcess } from './command.js';
 
 export function ip(line: string): string {
   return execFileSync('ip', line.split(' '), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -33,4 +34,29 @@ export function makeBalancerNetwork(vip: string): number {
   });
   ip(`route add ${vip} via 10.1.0.2`);
   return made;
+}
+
+/** Processes of `weir balance run` in the balancer's namespace. */
+export class BalancerProcesses implements Disposable {
+  readonly #namespace: number;
+  readonly #file: string;
+  readonly #running = new Set<WeirProcess>();
+
+  constructor(namespace: number, file: string) {
+    this.#namespace = namespace;
+    this.#file = file;
+  }
+
+  /** Starts one, and waits until it balances. */
+  async start(): Promise<WeirProcess> {
+    const args = ['balance', 'run', this.#file, '--ready-fd', '3'];
+    const weir = withNetns(this.#namespace, () => new WeirProcess(args));
+    this.#running.add(weir);
+    await weir.ready();
+    return weir;
+  }
+
+  [Symbol.dispose](): void {
+    for (const weir of this.#running) weir[Symbol.dispose]();
+  }
 }
