@@ -6,7 +6,6 @@ import {
   type Condition,
   filterCondition,
   type GroupKey,
-  HostNames,
   queryCompare,
   queryConnections,
   queryGroups,
@@ -14,6 +13,7 @@ import {
   queryOpenAt,
   querySeries,
   querySql,
+  withHostNames,
   writeParquet,
 } from '@weir/history/query';
 import { endRecord, openRecord, type RowRecord } from '@weir/history/rows';
@@ -70,14 +70,8 @@ function questionsOf(reader: HistoryReader & { close(): Promise<void> }, sqlMs: 
     table: 'ends' | 'opens' = 'ends',
   ): Promise<{ where?: Condition }> =>
     filter === undefined ? {} : { where: await filterCondition(reader, filter.tree, { table, services }) };
-  const named = async <Each extends { readonly key: GroupKey }>(
-    by: readonly string[],
-    list: readonly Each[],
-  ) => {
-    if (!by.includes('host')) return list;
-    const names = new HostNames(await queryHosts(reader));
-    return list.map((each) => ({ ...each, key: names.named(each.key) }));
-  };
+  const named = <Each extends { readonly key: GroupKey }>(by: readonly string[], list: readonly Each[]) =>
+    withHostNames(by, list, () => queryHosts(reader));
   return {
     connections: async ({ filter, ...query }) => {
       const { result, ...rest } = await queryConnections(reader, { ...query, ...(await where(filter)) });

@@ -51,6 +51,21 @@ export function namesHosts(filter: Filter): boolean {
   }
 }
 
+/**
+ * What was grouped, with what hosts are called in keys by host.
+ *
+ * @param hosts Asks for the rows of `hosts`, which only such keys need.
+ */
+export async function withHostNames<Grouped extends { readonly key: GroupKey }>(
+  by: readonly string[],
+  list: readonly Grouped[],
+  hosts: () => Promise<readonly HostRow[]>,
+): Promise<readonly Grouped[]> {
+  if (!by.includes('host') || list.length === 0) return list;
+  const names = new HostNames(await hosts());
+  return list.map((each) => ({ ...each, key: names.named(each.key) }));
+}
+
 const MACHINE_DIGITS = 8;
 
 function labelOf({ name, machine_id: machine }: HostRow): string {

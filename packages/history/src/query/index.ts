@@ -39,7 +39,7 @@ export {
   filterSql,
 } from './filter-sql.js';
 export { type Group, type Groups, type GroupsQuery, queryGroups } from './groups.js';
-export { HostNames, type NamedHost, namesHosts } from './host-names.js';
+export { HostNames, type NamedHost, namesHosts, withHostNames } from './host-names.js';
 export type { GroupKey, KeyValue } from './keys.js';
 export { type ListedOpenQuery, queryListedOpen } from './listed-open.js';
 export { type ConnectionMap, type MapEdge, type MapNode, type MapQuery, queryMap } from './map.js';

@@ -1,18 +1,14 @@
 /** Groups by host have what hosts are called for keys. */
-import { type GroupKey, HostNames, type QueryLimits } from '@weir/history/query';
+import { type GroupKey, type QueryLimits, withHostNames } from '@weir/history/query';
 import type { ApiHistory } from './history.js';
 
 /** A history that groups by the ids of hosts and boots, with the names of hosts in their place. */
 export function namedHosts<History extends ApiHistory>(history: History): History {
   const { groups, series, compare } = history;
-  const named = async <Query extends QueryLimits & { readonly by?: readonly string[] }, Keyed>(
-    { by = [], signal }: Query,
-    list: readonly (Keyed & { readonly key: GroupKey })[],
-  ) => {
-    if (!by.includes('host') || list.length === 0) return list;
-    const names = new HostNames(await history.hosts(signal === undefined ? {} : { signal }));
-    return list.map((each) => ({ ...each, key: names.named(each.key) }));
-  };
+  const named = <Each extends { readonly key: GroupKey }>(
+    { by = [], signal }: QueryLimits & { readonly by?: readonly string[] },
+    list: readonly Each[],
+  ) => withHostNames(by, list, () => history.hosts(signal === undefined ? {} : { signal }));
   const own: Pick<ApiHistory, 'groups' | 'series' | 'compare'> = {
     groups: async (query) => {
       const { result, ...answer } = await groups(query);
