@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Status } from '@weir/balancer/control';
+import { nextLookMs } from '../src/balancer/balancer-watch.js';
 import { realsOf, seenOf, silentBalancer } from '../src/balancer/seen-balancer.js';
 import { jsonFrame, MAX_BALANCERS_BYTES } from '../src/wire/frame.js';
 import { readMessage } from '../src/wire/messages.js';
@@ -25,6 +26,15 @@ function statusWith(vips: number, reals: number, name = 'v'): Status {
     ...{ counters, rates: counters },
   };
 }
+
+describe('looks at balancers', () => {
+  it('are rarer where each takes long, not where some do', () => {
+    assert.equal(nextLookMs([3_000], 5_000), 5_000);
+    assert.equal(nextLookMs([40, 3_000, 900], 5_000), 5_000);
+    assert.equal(nextLookMs([40, 300, 200, 250], 5_000), 10_000);
+    assert.equal(nextLookMs([3_000, 3_000, 3_000], 5_000), 60_000);
+  });
+});
 
 describe('what a collector sends of a balancer', () => {
   it('has what the status has', () => {

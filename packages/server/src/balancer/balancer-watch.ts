@@ -23,6 +23,8 @@ export const LOOK_MS = 5_000;
 /** A balancer may take this part of the time to answer; one with many VIPs is looked at less often. */
 const MOST_BUSY = 0.02;
 const MOST_LOOK_MS = 60_000;
+/** So many looks say what one costs: the quickest of them, as a busy host, or a balancer that hangs, makes some take long. */
+const LOOKS = 3;
 /** A balancer that does not answer for so long is shown as one that does not. */
 const ANSWER_MS = 3_000;
 /** The server may ask about so many flows at a time. */
@@ -37,11 +39,18 @@ export interface BalancerWatchOptions {
   readonly lookMs?: number;
 }
 
+/** Milliseconds until the next look. @param took What the last looks took. */
+export function nextLookMs(took: readonly number[], lookMs: number): number {
+  const costMs = took.length < LOOKS ? 0 : Math.min(...took.slice(-LOOKS));
+  return Math.max(lookMs, Math.min(MOST_LOOK_MS, costMs / MOST_BUSY));
+}
+
 /** Looks until it is disposed of. */
 export class BalancerWatch implements Disposable {
   readonly #options: BalancerWatchOptions;
   #timer: NodeJS.Timeout | undefined;
   #isEnded = false;
+  #took: readonly number[] = [];
   /** The server knows that there is none. */
   #saidNone = false;
   #lookups = 0;
@@ -73,9 +82,8 @@ export class BalancerWatch implements Disposable {
       const isSent = this.#options.send({ at: Date.now(), balancers });
       this.#saidNone = isSent && names.length === 0;
     }
-    const tookMs = performance.now() - began;
-    const { lookMs = LOOK_MS } = this.#options;
-    this.#wait(Math.max(lookMs, Math.min(MOST_LOOK_MS, tookMs / MOST_BUSY)));
+    this.#took = [...this.#took, performance.now() - began].slice(-LOOKS);
+    this.#wait(nextLookMs(this.#took, this.#options.lookMs ?? LOOK_MS));
   }
 
   /** Asks a balancer where a flow's next packet goes. It never throws. */
