@@ -1,9 +1,12 @@
 /**
- * Builds the API pages, or with `--check` only looks for what is missing in them. Any warning is a failure.
+ * Builds the site: the pages of `docs/` and the API's, with a search, to be read without a server. With `--check` it only looks
+ * for what is missing, and with a path it writes there. Any warning is a failure.
  *
  * TypeDoc looks for types that are not exported in one package of a project only, so each package has its turn.
  */
 import { Application, TSConfigReader, TypeDocReader } from 'typedoc';
+import { pagePaths } from './pages.js';
+import { addPages } from './site-pages.js';
 
 /** Per package, the tables and the machinery of which only the names, or the members, are public. */
 const packages = {
@@ -22,7 +25,14 @@ const packages = {
   '@weir/server': ['serveSchema'],
 };
 
-const app = await Application.bootstrapWithPlugins({}, [new TypeDocReader(), new TSConfigReader()]);
+const [argument] = process.argv.slice(2);
+const isCheck = argument === '--check';
+const out = argument === undefined || isCheck ? {} : { out: argument };
+const app = await Application.bootstrapWithPlugins({ projectDocuments: pagePaths, ...out }, [
+  new TypeDocReader(),
+  new TSConfigReader(),
+]);
+addPages(app);
 const project = await app.convert();
 if (project !== undefined) {
   const { packageName } = project;
@@ -32,7 +42,7 @@ if (project !== undefined) {
     app.validate(project);
   }
   project.packageName = packageName;
-  if (!process.argv.includes('--check')) await app.generateOutputs(project);
+  if (!isCheck) await app.generateOutputs(project);
 }
 const { errorCount, warningCount } = app.logger;
 process.exitCode = project === undefined || errorCount + warningCount > 0 ? 1 : 0;

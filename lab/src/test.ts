@@ -109,18 +109,18 @@ async function generated(missing: readonly string[]): Promise<SuiteResult> {
   return account.finish();
 }
 
-/** Public exports that lack a docstring or are not exported where a signature names them, and links that lead nowhere. */
+/** The site: public exports that lack a docstring or are not exported where a signature names them, links that lead nowhere. */
 async function docs(): Promise<SuiteResult> {
   const account = new Account('docs', []);
   const { status, stdout, stderr } = await attempt(
     'npm',
-    ['run', '--silent', 'check', '-w', '@weir/apidocs'],
+    ['run', '--silent', 'test', '-w', '@weir/apidocs'],
     {
       cwd: repository,
     },
   );
   if (status === 0) account.pass();
-  else account.fail('apidocs', 'npm run docs gives no warning', `${stdout}${stderr}`);
+  else account.fail('apidocs', 'the site is whole', `${stdout}${stderr}`);
   return account.finish();
 }
 

@@ -111,8 +111,8 @@ export class Tracer implements TracerApi {
   /**
    * Goes on where another process ended that had a tracer with the option `resumable`: its programs have been running since.
    *
-   * @param held The description and the descriptors that {@link held} gave. All descriptors are the tracer's, or closed.
-   * @param position As {@link position} was, for the records that need not come again.
+   * @param held The description and the descriptors that {@link Tracer.held} gave. All descriptors are the tracer's, or closed.
+   * @param position As {@link Tracer.position} was, for the records that need not come again.
    * @param options The same as those of the earlier tracer.
    * @throws as {@link start}; EbpfError where a descriptor is not what is described, or events are gone
    */
@@ -260,17 +260,17 @@ export class Tracer implements TracerApi {
     return this.#handover?.held();
   }
 
-  /** Which records the reader has been given so far; undefined where {@link held} is. */
+  /** Which records the reader has been given so far; undefined where {@link Tracer.held} is. */
   position(): TracerPosition | undefined {
     return this.#handover?.position();
   }
 
-  /** The records up to a {@link position} are not needed again: their room in the ring is given back. */
+  /** The records up to a {@link Tracer.position} are not needed again: their room in the ring is given back. */
   commit(position: TracerPosition): void {
     if (this.#state !== 'ended') this.#handover?.commit(position);
   }
 
-  /** The part of the ring, 0 to 1, that programs cannot use: for {@link commit}, before it is full. 0 where {@link held} is undefined. */
+  /** The part of the ring, 0 to 1, that programs cannot use: for {@link Tracer.commit}, before it is full. 0 where {@link Tracer.held} is undefined. */
   get ringUsed(): number {
     return this.#state === 'ended' ? 0 : (this.#handover?.ringUsed ?? 0);
   }

@@ -149,7 +149,7 @@ export class RingBufferReader implements Disposable {
   }
 
   /**
-   * Gives back the space of records up to a {@link position} that this reader, or an earlier one, had. A later reader begins there, as
+   * Gives back the space of records up to a {@link RingBufferReader.position} that this reader, or an earlier one, had. A later reader begins there, as
    * this one does if it has not come so far.
    */
   releaseTo(position: number): void {
