@@ -25,7 +25,7 @@ async function listening(server: Server): Promise<number> {
 
 function result(port: number, check: HealthCheck) {
   const service = { address: '192.0.2.1', port: 80, protocol: 'tcp' } as const;
-  const complete = completeCheck(service, 80, { timeout: 300, ...check, port });
+  const complete = completeCheck(service, 80, { interval: 10_000, timeout: 10_000, ...check, port });
   return probe({ address: '127.0.0.1', check: complete, mark: undefined });
 }
 
@@ -85,7 +85,7 @@ describe('a check', () => {
   });
 
   it('a check fails without an answer in time, or with an invalid one', async () => {
-    assert.deepEqual(await result(silent, { type: 'http' }), {
+    assert.deepEqual(await result(silent, { type: 'http', timeout: 300 }), {
       ok: false,
       reason: 'no answer within 300 ms',
     });
@@ -99,7 +99,7 @@ describe('a check', () => {
     const server = createHttpsServer({ key, cert: certificate }, (_, response) => response.end('yes'));
     server.on('secureConnection', ({ servername }) => names.push(servername));
     const port = await listening(server);
-    const timeout = 2000;
+    const timeout = 10_000;
     for (const host of ['www.example', 'www.example:8443', '[2001:db8::1]:443']) {
       assert.deepEqual(await result(port, { type: 'https', host, timeout }), {
         ok: true,
@@ -114,9 +114,9 @@ describe('a check', () => {
   it('a TLS check completes the handshake', async () => {
     const server = createTlsServer({ key, cert: certificate }, (socket) => socket.on('error', () => {}));
     const port = await listening(server);
-    const { ok, reason, certificateExpires } = await result(port, { type: 'tls', timeout: 2000 });
+    const { ok, reason, certificateExpires } = await result(port, { type: 'tls', timeout: 10_000 });
     assert.deepEqual([ok, reason, certificateExpires?.getUTCFullYear()], [true, 'TLS', 2126]);
-    assert.equal((await result(rude, { type: 'tls', timeout: 2000 })).ok, false);
+    assert.equal((await result(rude, { type: 'tls', timeout: 10_000 })).ok, false);
   });
 
   it('a gRPC check asks the health service, with TLS or without', async () => {
@@ -145,14 +145,14 @@ describe('a check', () => {
     const plain = createHttp2Server().on('stream', answer);
     const secure = createHttp2SecureServer({ key, cert: certificate }).on('stream', answer);
     const [port, securePort] = [await listening(plain), await listening(secure)];
-    const check = { type: 'grpc', timeout: 2000, service: 'web' } as const;
+    const check = { type: 'grpc', timeout: 10_000, service: 'web' } as const;
     assert.deepEqual(await result(port, check), { ok: true, reason: 'SERVING' });
     const over = await result(securePort, { ...check, tls: true });
     assert.deepEqual(
       [over.ok, over.reason, over.certificateExpires?.getUTCFullYear()],
       [true, 'SERVING', 2126],
     );
-    assert.deepEqual(await result(port, { type: 'grpc', timeout: 2000 }), {
+    assert.deepEqual(await result(port, { type: 'grpc', timeout: 10_000 }), {
       ok: false,
       reason: 'NOT_SERVING',
     });
@@ -170,7 +170,7 @@ describe('a check', () => {
   });
 
   it('a script is good where it ends with status 0, and ends in time with all that it started', async () => {
-    const run = (script: string, timeout = 5000) =>
+    const run = (script: string, timeout = 10_000) =>
       result(81, { type: 'script', command: ['/bin/sh', '-c', script], timeout });
     assert.deepEqual(await run('echo "$WEIR_VIP $WEIR_PORT $WEIR_PROTOCOL $WEIR_REAL $WEIR_REAL_PORT"'), {
       ok: true,
