@@ -12,6 +12,7 @@ const usage = `npm run bench -w @weir/bench -- [OPTION]...
                           only concerns Weir and this machine; or all of it (all)
   --part history|serve|clickhouse   a month of connections; weir serve under load; many hosts in ClickHouse.
                           Only where asked for
+  --part ffi              a system call through koffi and through Node's own foreign functions, where Node.js has them
   --kernel NAME           the guest's kernel, by its name in the lab (6.12)
   --smp N                 virtual CPUs of the guest (1)
   --rounds N              rounds; each measures every tool (5)
@@ -157,5 +158,11 @@ if (parts.includes('serve')) {
   const samples = await benchServe({ seconds: whole('seconds', values.seconds), rates, onProgress });
   report.serve = samples;
   process.stdout.write(`## weir serve under load\n\n${serveTable(samples)}\n`);
+}
+if (parts.includes('ffi')) {
+  const { benchFfi, ffiTable } = await import('./ffi-bench.js');
+  const result = await benchFfi();
+  report.ffi = result;
+  process.stdout.write(`## System calls from Node.js ${result.node}\n\n${ffiTable(result)}\n`);
 }
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`);

@@ -1,7 +1,7 @@
 /**
  * `npm test`: everything that says whether this checkout is good, in one run with one summary.
  *
- *     npm test -- [--unit] [--host] [--guests] [--kernels 6.1,6.12] [--files TEXT] [--matrix] [--no-build]
+ *     npm test -- [--unit] [--host] [--guests] [--kernels 6.1,6.12] [--node 22,26] [--files TEXT] [--matrix] [--no-build]
  *
  * Without a choice all of it runs. The exit status is 0 only if nothing failed.
  */
@@ -18,12 +18,14 @@ import { baseArchive } from './guest/userland.js';
 import { CannotBuildError } from './kernels/built-kernel.js';
 import { isBuilt, kernel, series } from './kernels/kernels.js';
 import { buildLoad } from './load.js';
+import { newestOther, nodeMajors } from './node-versions.js';
 import { repository } from './paths.js';
 import { installRequirements, isRoot, testPackages } from './requirements.js';
 import { type Bundles, bundleTests, originalPlaces } from './suite/bundle.js';
 import { findPrograms, findTestFiles, type GuestJob, guestJobs, type TestFiles } from './suite/plan.js';
 import { type HostRun, runInGuest, runOnHost } from './suite/run-files.js';
 import { schedule, type Task } from './suite/schedule.js';
+import { otherShares, type Share } from './suite/shares.js';
 import { SoftirqWitness } from './suite/softirq-witness.js';
 import { Account, formatSummary, type SuiteResult } from './suite/suite.js';
 import { exitOnSignals, temporaryFolder } from './temporary.js';
@@ -46,6 +48,8 @@ interface Selection {
   readonly pattern: string;
   /** Every file on every kernel. */
   readonly matrix: boolean;
+  /** Majors of Node.js that run the files of this machine; undefined: the one that runs this. */
+  readonly nodes: readonly string[] | undefined;
   /** Whether a kernel that is not in the cache may be built. */
   readonly build: boolean;
 }
@@ -57,6 +61,7 @@ function select(): Selection {
       host: { type: 'boolean', default: false },
       guests: { type: 'boolean', default: false },
       kernels: { type: 'string' },
+      node: { type: 'string' },
       files: { type: 'string', default: '' },
       matrix: { type: 'boolean', default: false },
       'no-build': { type: 'boolean', default: false },
@@ -64,16 +69,21 @@ function select(): Selection {
   });
   const kernels = values.kernels?.split(',').filter(Boolean);
   for (const name of kernels ?? []) series(name);
+  const nodes = values.node?.split(',').filter(Boolean);
+  for (const major of nodes ?? [])
+    if (!nodeMajors.includes(major)) throw new Error(`--node ${major}: one of ${nodeMajors.join(', ')}`);
   const guests = values.guests || kernels !== undefined;
-  const all = !values.unit && !values.host && !guests;
+  const all = !values.unit && !values.host && !guests && nodes === undefined;
+  const onNodes = nodes !== undefined && !values.unit && !values.host;
   return {
-    unit: all || values.unit,
-    host: all || values.host,
+    unit: all || values.unit || onNodes,
+    host: all || values.host || onNodes,
     guests: all || guests,
     checks: all && values.files === '',
     kernels,
     pattern: values.files,
     matrix: values.matrix,
+    nodes,
     build: !values['no-build'],
   };
 }
@@ -153,6 +163,9 @@ async function buildHelpers(objects: string): Promise<Helpers> {
 function announce(selection: Selection, files: TestFiles, jobs: readonly GuestJob[]): void {
   say('plan:');
   if (selection.checks) say('  lint, API pages, and committed objects and decoders against their sources');
+  const { nodes } = selection;
+  if (nodes !== undefined) say(`  all files of this machine, with Node.js ${nodes.join(', ')}`);
+  else if (selection.checks) say(`  packages/ebpf with Node.js ${newestOther} as well`);
   if (selection.unit) say(`  unit: ${files.unit.length} files`);
   if (selection.host && isRoot()) {
     say(`  host: ${files.root.length} files on this machine's kernel, with nothing beside them`);
@@ -249,6 +262,36 @@ function environment({ objects, load }: Given): Record<string, string> {
   return { WEIR_TEST_OBJECTS: objects, ...(load && { WEIR_LOAD: load }) };
 }
 
+interface Here {
+  readonly selection: Selection;
+  readonly env: Readonly<Record<string, string>>;
+  readonly witness: SoftirqWitness | undefined;
+}
+
+/** Files that need root, on this machine. */
+function rootRun(name: string, files: readonly string[], node: string | undefined, here: Here): HostRun {
+  const { env, witness } = here;
+  const more = { ...(node !== undefined && { node }), ...(witness && { witness }) };
+  return { name, files, concurrency: 1, timeoutMs: rootTimeoutMs, ownMounts: true, env, ...more };
+}
+
+/** Runs one file after the other where exact counts are asked for, with nothing beside it. */
+async function runShare({ suffix, node, unit, root }: Share, here: Here): Promise<SuiteResult[]> {
+  const { selection, env, witness } = here;
+  const results: SuiteResult[] = [];
+  if (selection.unit) {
+    const units = {
+      name: `unit${suffix}`,
+      files: unit,
+      concurrency: cpus().length,
+      timeoutMs: unitTimeoutMs,
+    };
+    results.push(await runOnHost({ ...units, env, ...(node !== undefined && { node }) }));
+  }
+  if (witness !== undefined) results.push(await runOnHost(rootRun(`host${suffix}`, root, node, here)));
+  return results;
+}
+
 async function main(): Promise<void> {
   const selection = select();
   const missing = await installRequirements();
@@ -274,20 +317,22 @@ async function main(): Promise<void> {
   results.push(result);
   const given = { objects, load };
   const env = environment(given);
-  if (selection.unit) {
-    const unit = { name: 'unit', files: files.unit, concurrency: cpus().length, timeoutMs: unitTimeoutMs };
-    results.push(await runOnHost({ ...unit, env }));
+  using witness = selection.host && isRoot() ? new SoftirqWitness() : undefined;
+  const here = { selection, env, witness };
+  const own = { ...files, suffix: '', node: undefined };
+  if (selection.nodes === undefined) results.push(...(await runShare(own, here)));
+  for (const share of await otherShares(files, { ...selection, all: selection.checks })) {
+    results.push(...(await runShare(share, here)));
+    const { suffix, node, host } = share;
+    if (witness !== undefined && host.length > 0)
+      results.push(await runOnHost(rootRun(`host only${suffix}`, host, node, here)));
   }
-  const onHost = { concurrency: 1, timeoutMs: rootTimeoutMs, env };
-  const asRoot = selection.host && isRoot();
-  using witness = asRoot ? new SoftirqWitness() : undefined;
-  // Alone, for exact counts are asked for.
-  const asRootHere = { ...onHost, ownMounts: true, ...(witness && { witness }) };
-  if (asRoot) results.push(await runOnHost({ ...asRootHere, name: 'host', files: files.root }));
   const beside: HostRun[] = [];
   // These wait for half of their time, and so leave a guest enough.
-  if (asRoot) beside.push({ ...asRootHere, name: 'host only', files: files.host });
-  if (selection.guests && !selection.kernels) beside.push({ ...onHost, name: 'lab', files: files.boot });
+  if (witness !== undefined && selection.nodes === undefined)
+    beside.push(rootRun('host only', files.host, undefined, here));
+  if (selection.guests && !selection.kernels)
+    beside.push({ name: 'lab', files: files.boot, concurrency: 1, timeoutMs: rootTimeoutMs, env });
   results.push(...(await runSideBySide(selection, jobs, beside, preparing, given)));
   process.stdout.write(formatSummary(results));
   const count = results.reduce((sum, { passed, failed }) => sum + passed + failed, 0);

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { killGroup } from '../command.js';
 import { type BootOptions, boot, LabError, quote } from '../guest/boot.js';
 import { guestRepository } from '../guest/project.js';
@@ -25,6 +25,8 @@ export interface HostRun {
   readonly env: Readonly<Record<string, string>>;
   /** Milliseconds for one file. */
   readonly timeoutMs: number;
+  /** The Node.js that runs the files. Default: the one that runs this. */
+  readonly node?: string;
   /** Whether the files get a mount namespace with the file systems that guests have. Needs root. */
   readonly ownMounts?: boolean;
   /** Judges whether a file's failure proves something. */
@@ -59,7 +61,8 @@ export async function runOnHost(run: HostRun): Promise<SuiteResult> {
 
 function runFile(run: HostRun, file: string, account: Account, witness?: Witness): Promise<void> {
   witness?.reset();
-  const node = [process.execPath, `--test-reporter=${join(repository, reporter)}`, file];
+  const { node: executable = process.execPath } = run;
+  const node = [executable, `--test-reporter=${join(repository, reporter)}`, file];
   const enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mountScript, 'sh'];
   const [program, ...args] = run.ownMounts ? [...enter, ...node] : node;
   const parser = account.stream(() => witness?.objection());
@@ -69,7 +72,12 @@ function runFile(run: HostRun, file: string, account: Account, witness?: Witness
     const child = spawn(program!, args, {
       cwd: repository,
       // Set by a test runner around this one, the variable would have the file report to that.
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...run.env },
+      env: {
+        ...process.env,
+        PATH: `${dirname(executable)}:${process.env.PATH}`,
+        NODE_TEST_CONTEXT: undefined,
+        ...run.env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { it } from 'node:test';
-import { cleanMappings, USUAL_BUDGET, WarmUp } from '../src/trace/give-back.js';
+import { cleanMappings, hasBudget, USUAL_BUDGET, WarmUp } from '../src/trace/give-back.js';
 
 const mapping = (range: string, mode: string, file: string, dirty: number) =>
   `${range} ${mode} 00000000 08:01 1234                       ${file}\nRss: 8 kB\nShared_Dirty:          0 kB\nPrivate_Dirty:         ${dirty} kB\nVmFlags: rd ex mr mw me\n`;
@@ -38,5 +38,10 @@ it('after the start, V8 optimizes when it does by default', () => {
   const options = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' });
   const [, usual] =
     /^ +--interrupt-budget .*\n.*default: (?:--interrupt-budget=)?(\d+)$/m.exec(options) ?? [];
-  assert.equal(USUAL_BUDGET, Number(usual));
+  assert.equal(usual, hasBudget ? String(USUAL_BUDGET) : undefined);
+});
+
+it('V8 has the other flags that are set', () => {
+  const flags = ['--semi-space-growth-factor=1', '--max-inlined-bytecode-size-cumulative=200'];
+  assert.match(execFileSync(process.execPath, [...flags, '--version'], { encoding: 'utf8' }), /^v\d/);
 });

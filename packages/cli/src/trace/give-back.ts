@@ -9,9 +9,10 @@ import { syscallRaw } from '@weir/ebpf/sys';
 const MADV_DONTNEED = 4;
 /**
  * Bytes of bytecode that a function runs before V8 asks whether to optimize it: the default of V8's own, which a program cannot ask for
- * (`node --v8-options` shows it).
+ * (`node --v8-options` shows it). V8 of Node.js 22 and later has no such flag, and says so on standard error where it is set.
  */
 export const USUAL_BUDGET = 66 * 1024;
+export const hasBudget = Number.parseInt(process.versions.node, 10) < 22;
 const LATE_BUDGET = 4 * USUAL_BUDGET;
 /** Milliseconds after the start: by then, what follows it has run, too. */
 const DELAY_MS = 500;
@@ -36,11 +37,11 @@ export function inlineLess(): void {
  * again, and while programs are verified its compiler would need the same CPUs.
  */
 export function optimizeLate(): void {
-  setFlagsFromString(`--interrupt-budget=${LATE_BUDGET}`);
+  if (hasBudget) setFlagsFromString(`--interrupt-budget=${LATE_BUDGET}`);
 }
 
 export function optimizeAsUsual(): void {
-  setFlagsFromString(`--interrupt-budget=${USUAL_BUDGET}`);
+  if (hasBudget) setFlagsFromString(`--interrupt-budget=${USUAL_BUDGET}`);
 }
 
 /** Lets that space grow as events need it, and soon gives back the code that ran once. */
