@@ -160,7 +160,7 @@ if (parts.includes('serve')) {
   process.stdout.write(`## weir serve under load\n\n${serveTable(samples)}\n`);
 }
 if (parts.includes('ffi')) {
-  const { benchFfi, ffiTable } = await import('./ffi-bench.js');
+  const { benchFfi, ffiTable } = await import('./ffi/ffi-bench.js');
   const result = await benchFfi();
   report.ffi = result;
   process.stdout.write(`## System calls from Node.js ${result.node}\n\n${ffiTable(result)}\n`);

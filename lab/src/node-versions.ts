@@ -1,10 +1,11 @@
 /** Other versions of Node.js than the one that runs the tests: npm's packages of its executables. */
 
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './command.js';
 import { withLock } from './lock.js';
 import { cacheFolder } from './paths.js';
+import { isRoot } from './requirements.js';
 
 /** Majors that Weir runs on. */
 export const nodeMajors = ['20', '22', '24', '26'];
@@ -14,14 +15,22 @@ export const newestMajor = nodeMajors.at(-1)!;
 
 const ownMajor = process.versions.node.split('.', 1)[0];
 
-/** Those besides the one that runs the tests. */
+/** All but the one that runs the tests. */
 export const otherMajors = nodeMajors.filter((major) => major !== ownMajor);
 export const newestOther = otherMajors.at(-1)!;
+
+/** Tests of root start other users' processes, which may not enter root's own cache. */
+function nodeFolder(): string {
+  if (!isRoot()) return cacheFolder('node');
+  const folder = '/var/cache/weir-lab/node';
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  return folder;
+}
 
 /** The executable of a major, fetched where it is not in the cache. @throws Error where npm has none for this machine. */
 export async function nodeExecutable(major: string): Promise<string> {
   const name = `node-linux-${process.arch}`;
-  const folder = join(cacheFolder('node'), major);
+  const folder = join(nodeFolder(), major);
   const program = join(folder, 'node_modules', name, 'bin', 'node');
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(program)) return;

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { newestMajor, nodeExecutable, nodeVersion } from '@weir/lab';
-import { median } from './statistics.js';
+import { median } from '../statistics.js';
 
 export interface FfiResult {
   readonly node: string;
