@@ -3,6 +3,7 @@
 #pragma once
 
 #include "config.h"
+#include "reads.h"
 #include "scratch.h"
 #include "statistics.h"
 
@@ -57,7 +58,7 @@ static __always_inline void count_produced(enum tcp_event_kind kind, bool lost)
 }
 
 /* Returns room for one event, or NULL, which is counted as lost. The caller must pass the event to end_event(). */
-static __always_inline struct tcp_event *reserve_event(enum tcp_event_kind kind)
+static ONE_COPY struct tcp_event *reserve_event(enum tcp_event_kind kind)
 {
 	struct tcp_event *event = find_room();
 
@@ -100,7 +101,7 @@ static __always_inline void submit_event(struct tcp_event *event)
 	bpf_ringbuf_submit(event, waiting >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline void end_event(void *ctx, struct tcp_event *event)
+static ONE_COPY void end_event(void *ctx, struct tcp_event *event)
 {
 	if (perf_buffer)
 		output_event(ctx, event);

@@ -81,7 +81,7 @@ static __noinline int listening_ends(struct sock *sk)
 }
 
 /* The listener of a connection to this local end: on its address, else on a wildcard. */
-static __always_inline struct listener *find_listener(const struct tuple *tuple)
+static ONE_COPY struct listener *find_listener(const struct tuple *tuple)
 {
 	struct listener *listener;
 	struct listener_key key;

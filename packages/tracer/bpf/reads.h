@@ -7,8 +7,13 @@
 
 #include "kernel.h"
 
+/*
+ * ONE_COPY: of a function that several others call. Kernels before 5.2 load no program with more than 4,096 instructions; those with
+ * typed reads do, and are spared the call.
+ */
 #ifdef TYPED_READS
 
+#define ONE_COPY __always_inline
 #define READS_ARE_CALLS false
 
 /* No code remains of it: it gives the verifier the type. */
@@ -25,6 +30,7 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym __attribu
 
 #else
 
+#define ONE_COPY __noinline
 #define READS_ARE_CALLS true
 
 #define READ(type, object, member) BPF_CORE_READ((const type *)(object), member)
