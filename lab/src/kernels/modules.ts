@@ -44,6 +44,8 @@ export const modulesOnDemand: Readonly<Record<string, readonly string[]>> = {
   nbd: [],
   'nvme-tcp': [],
   'nvmet-tcp': [],
+  iscsi_tcp: [],
+  ksmbd: [],
 };
 
 export interface Module {

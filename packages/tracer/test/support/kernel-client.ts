@@ -34,7 +34,7 @@ export class KernelClient implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#child.kill('SIGKILL');
+    this.#child.kill();
   }
 }
 

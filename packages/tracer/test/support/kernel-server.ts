@@ -1,4 +1,4 @@
-/** Servers in the kernel: an NVMe target, and nfsd. */
+/** Servers in the kernel: an NVMe target, nfsd, and ksmbd. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,8 +11,11 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { withNetns } from '@weir/ebpf/sys';
+import { loadProgram } from './load.js';
 import type { TestNetns } from './netns.js';
 
 /** Runs a script of busybox's shell. */
@@ -96,24 +99,75 @@ function rpcMessage(...words: readonly number[]): Buffer {
   return message;
 }
 
-/** Payload of {@link callNfsd}'s call and of its reply. */
-export const nfsdCall = { sent: 44, received: 28 };
 const NFS_PROGRAM = 100_003;
 
-/** Starts nfsd at port 2049, calls its procedure that does nothing, and ends both. */
-export async function callNfsd(): Promise<void> {
+/** Payload of a request to a server, and of its answer. */
+interface Exchange {
+  readonly sent: number;
+  readonly received: number;
+}
+
+/** Starts nfsd, calls its procedure that does nothing, and ends both. */
+export async function callNfsd(port: number): Promise<Exchange> {
   const portmap = await startPortmap();
   try {
     await runShell(`grep -q /proc/fs/nfsd /proc/mounts || mount -t nfsd nfsd /proc/fs/nfsd
-      cd /proc/fs/nfsd; echo tcp 2049 >portlist; echo 1 >threads`);
-    const socket = connect(2049, '127.0.0.1');
-    socket.write(rpcMessage(7, 0, 2, NFS_PROGRAM, 4, 0, 0, 0, 0, 0));
+      cd /proc/fs/nfsd; echo tcp ${port} >portlist; echo 1 >threads`);
+    const socket = connect(port, '127.0.0.1');
+    const call = rpcMessage(7, 0, 2, NFS_PROGRAM, 4, 0, 0, 0, 0, 0);
+    socket.write(call);
     const [reply] = (await once(socket, 'data')) as [Buffer];
-    assert.equal(reply.length, nfsdCall.received);
     socket.end();
     await once(socket, 'close');
     await runShell('echo 0 >/proc/fs/nfsd/threads');
+    return { sent: call.length, received: reply.length };
   } finally {
     portmap.close();
   }
+}
+
+/** A request of SMB 2.1 that negotiates the protocol: its length, header, and body. */
+function smbNegotiation(): Buffer {
+  const message = Buffer.alloc(4 + 64 + 36 + 2);
+  message.writeUInt32BE(message.length - 4, 0);
+  message.write('\xfeSMB', 4, 'latin1');
+  message.writeUInt16LE(64, 8);
+  message.writeUInt16LE(36, 68);
+  // One dialect, and that packets may be signed.
+  message.writeUInt16LE(1, 70);
+  message.writeUInt16LE(1, 72);
+  message.writeUInt16LE(0x0210, 104);
+  return message;
+}
+
+/** Connects as soon as somebody listens. */
+async function connectTo(port: number): Promise<Socket> {
+  for (const deadline = performance.now() + 20_000; ; await sleep(20)) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+  }
+}
+
+/** Starts ksmbd, negotiates with it, and ends both. */
+export async function callKsmbd(port: number): Promise<Exchange> {
+  const daemon = spawn(join(dirname(loadProgram()), 'smb-server'), [`${port}`], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(daemon, 'exit');
+  await Promise.race([once(daemon.stdout, 'data'), ended]);
+  const socket = await connectTo(port);
+  const request = smbNegotiation();
+  socket.write(request);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.equal(answer.length, 4 + answer.readUInt32BE(0));
+  socket.end();
+  await once(socket, 'close');
+  daemon.stdin.end();
+  assert.deepEqual(await ended, [0, null]);
+  return { sent: request.length, received: answer.length };
 }

@@ -2,8 +2,9 @@
 //
 //     kernel-clients NETNS mount TYPE SOURCE OPTIONS   mounts on /mnt, as with nfs or cifs
 //     kernel-clients NETNS nbd DEVICE PORT             connects to 127.0.0.1:PORT, and leaves the socket to the block device
+//     kernel-clients NETNS iscsi PORT                  the same, and leaves the socket to the iSCSI initiator, which sends a PDU
 //
-// Each waits in the kernel for as long as that does, and ends when it is killed.
+// Each waits in the kernel for as long as that does, and ends when it is killed (SIGTERM).
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/nbd.h>
@@ -17,7 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void check(int is_so, const char *what)
+#include "clients.h"
+
+void check(int is_so, const char *what)
 {
 	if (is_so)
 		return;
@@ -39,7 +42,7 @@ static void mount_share(const char *type, const char *source, const char *option
 	check(mount(source, "/mnt", type, 0, options) == 0, "mount");
 }
 
-static void serve_device(const char *path, int port)
+int connect_to(int port)
 {
 	struct sockaddr_in peer = {
 		.sin_family = AF_INET,
@@ -47,9 +50,16 @@ static void serve_device(const char *path, int port)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	int connection = socket(AF_INET, SOCK_STREAM, 0);
-	int device = open_file(path, O_RDWR);
 
 	check(connect(connection, (void *)&peer, sizeof(peer)) == 0, "connect");
+	return connection;
+}
+
+static void serve_device(const char *path, int port)
+{
+	int connection = connect_to(port);
+	int device = open_file(path, O_RDWR);
+
 	check(ioctl(device, NBD_SET_SIZE, 1 << 20) == 0 && ioctl(device, NBD_SET_SOCK, connection) == 0, "ioctl");
 	// From here on no process has it as a descriptor.
 	close(connection);
@@ -59,16 +69,21 @@ static void serve_device(const char *path, int port)
 int main(int count, char **words)
 {
 	const char *what = count > 2 ? words[2] : "";
+	int initiator = -1;
 
 	if (count == 2 && strcmp(words[1], "--help") == 0) {
-		puts("kernel-clients NETNS mount TYPE SOURCE OPTIONS | NETNS nbd DEVICE PORT");
+		puts("kernel-clients NETNS mount TYPE SOURCE OPTIONS | NETNS nbd DEVICE PORT | NETNS iscsi PORT");
 		return 0;
 	}
-	check(count > 4, "kernel-clients NETNS COMMAND ARGUMENTS");
+	check(count > 3, "kernel-clients NETNS COMMAND ARGUMENTS");
+	if (strcmp(what, "iscsi") == 0)
+		initiator = open_initiator();
 	check(setns(open_file(words[1], O_RDONLY), CLONE_NEWNET) == 0, "setns");
 	if (strcmp(what, "mount") == 0 && count == 6)
 		mount_share(words[3], words[4], words[5]);
-	else if (strcmp(what, "nbd") == 0)
+	else if (initiator >= 0)
+		run_session(initiator, atoi(words[3]));
+	else if (strcmp(what, "nbd") == 0 && count == 5)
 		serve_device(words[3], atoi(words[4]));
 	else
 		return 2;
