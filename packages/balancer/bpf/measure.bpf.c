@@ -6,6 +6,8 @@
 #include "kernel.h"
 
 #define FRAME_WORDS 16
+/* Bytes of an outer IPv4 header. */
+#define ADDED 20
 
 struct sample {
 	__u64 round;
@@ -61,11 +63,30 @@ int prologue(struct xdp_md *ctx)
 	return XDP_ABORTED;
 }
 
-/* The cost of a measurement itself. */
+/* The cost of a measurement itself, where the measured program leaves the packet's length as it is. */
 SEC("xdp")
 int nothing(struct xdp_md *ctx)
 {
 	return XDP_TX;
+}
+
+/*
+ * After a program that adds a header, the prologue removes it, which is part of the measurement's cost, whereas adding it
+ * is part of the program's. The two programs differ by one call that adds, so twice the first less the second leaves the
+ * prologue with its removal.
+ */
+SEC("xdp")
+int add_once(struct xdp_md *ctx)
+{
+	return bpf_xdp_adjust_head(ctx, -ADDED) ? XDP_ABORTED : XDP_TX;
+}
+
+SEC("xdp")
+int add_twice(struct xdp_md *ctx)
+{
+	if (bpf_xdp_adjust_head(ctx, -ADDED / 2))
+		return XDP_ABORTED;
+	return bpf_xdp_adjust_head(ctx, -ADDED / 2) ? XDP_ABORTED : XDP_TX;
 }
 
 char LICENSE[] SEC("license") = "GPL";
