@@ -97,20 +97,25 @@ static __always_inline void identify_flow(struct flow *flow, const struct packet
 	flow->kind = kind << FLOW_KIND_SHIFT;
 }
 
+/* Its upper half is the better one. */
+static __always_inline __u64 hash_flow(const struct flow *flow)
+{
+	__u64 hash = (flow->id ^ flow_secrets[0]) * (flow_secrets[18] | 1);
+
+	hash = ((hash ^ hash >> 32) + flow->ports) * (flow_secrets[19] | 1);
+	hash ^= hash >> 29;
+	return hash * (flow_secrets[18] | 1);
+}
+
 /* The flow's bucket in a CPU's table; NULL if the CPU has none. */
 static __always_inline struct flow_bucket *find_bucket(const struct flow *flow, __u32 cpu)
 {
 	void *table = bpf_map_lookup_elem(&flow_tables, &cpu);
-	__u64 hash;
 	__u32 index;
 
 	if (!table)
 		return NULL;
-	hash = (flow->id ^ flow_secrets[0]) * (flow_secrets[18] | 1);
-	hash = ((hash ^ hash >> 32) + flow->ports) * (flow_secrets[19] | 1);
-	hash ^= hash >> 29;
-	hash *= flow_secrets[18] | 1;
-	index = (hash >> 32) * flow_buckets >> 32;
+	index = (hash_flow(flow) >> 32) * flow_buckets >> 32;
 	return bpf_map_lookup_elem(table, &index);
 }
 

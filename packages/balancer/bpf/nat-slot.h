@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * Slots of translated flows: a flow's only record is the slot of its port on an address of the balancer. A reply finds
- * the slot by address and port alone. Clients' packets find it through nat_clients, whose entry counts only if the slot
- * has the same client and VIP. So neither direction of a flow can be known without the other.
+ * the slot by address and port alone. Clients' packets find it by a hash of the client's side, which leads to a bucket of
+ * neighbouring slots, so that they wait for memory once, as in the flow table. A flow whose bucket was full has a slot
+ * elsewhere, which its packets find through nat_clients. A slot counts only if it has the same client and VIP, so neither
+ * direction of a flow can be known without the other.
  */
 #pragma once
 
@@ -10,12 +12,16 @@
 
 /* The index of no slot. */
 #define NAT_NONE 0xffffffff
+/* Slots of a bucket; a power of two. */
+#define NAT_WAYS 4
 
 /* First slot and number of slots of each kind of flow; each source address has `nat_ports` slots. */
 const volatile __u32 nat_first_slot[4] = {};
 const volatile __u32 nat_slot_count[4] = {};
 const volatile __u32 nat_first_port = 0;
 const volatile __u32 nat_ports = 0;
+/* 2^48 / nat_ports, rounded up, since a division takes as long as a lookup. */
+const volatile __u64 nat_ports_inverse = 0;
 /* Idle times after which a flow ends; ticks of the clock in cpu.h. */
 const volatile __s32 nat_udp_ticks = 0;
 const volatile __s32 nat_opening_ticks = 0; /* the real has not answered */
@@ -52,7 +58,7 @@ struct nat_slot {
 	__u32 client_mac_front;
 	__u16 client_mac_back;
 	__u8 outsider; /* an id or a route chose the real, which need not belong to the VIP */
-	__u8 reserved;
+	__u8 superseded; /* the client's packets belong to a later flow, which has another slot */
 };
 
 /* Programs fill and reuse slots, user space reads them and sets max_entries. */
@@ -65,8 +71,8 @@ struct {
 } nat_slots SEC(".maps");
 
 /*
- * Indices of slots by the client's side of the flow. Programs insert when a flow begins, and delete when its slot is
- * reused: there are never more entries than slots, and no entry is evicted.
+ * Indices of slots by the client's side of the flow, of flows whose slot is not in their bucket. Programs insert when a
+ * flow begins, and delete when its slot is reused: there are never more entries than slots, and no entry is evicted.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -75,7 +81,7 @@ struct {
 	__type(value, __u32);
 } nat_clients SEC(".maps");
 
-/* Slots that a CPU is filling, which no other CPU may take. Programs insert and delete. */
+/* First slots of buckets in which a CPU begins a flow, and no other CPU may. Programs insert and delete. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);

@@ -13,11 +13,21 @@ struct nat_tuple {
 	__u32 reserved;
 };
 
+/* Neighbouring slots, in one of which a flow should lie. */
+struct nat_bucket {
+	__u32 first; /* index of the first slot */
+	__u32 ways;  /* NAT_WAYS, or fewer in the last bucket of a kind */
+	__u32 way;   /* the slot that is looked at first */
+	__u32 reserved;
+};
+
 struct nat_work {
 	struct nat_slot slot; /* copy of the flow's slot */
 	struct nat_slot other;
 	struct packet old; /* a packet of the slot's former flow */
+	struct flow old_flow;
 	struct flow flow;
+	struct nat_bucket bucket;
 	struct nat_tuple to;
 	__u32 index; /* the slot's; NAT_NONE if there is none */
 	__u32 stale; /* index of the flow's former slot, or NAT_NONE */

@@ -96,7 +96,7 @@ describe('settings', () => {
     assert.deepEqual([firstPort, ports, slots], [100, 10, 60]);
     assert.deepEqual(first, [0, 20, 40, 50]);
     assert.deepEqual(count, [20, 20, 10, 10]);
-    assert.equal(name, '192.0.2.7 192.0.2.8 fd00::7 100+10');
+    assert.equal(name, '192.0.2.7 192.0.2.8 fd00::7 100+10 by hash');
   });
 });
 

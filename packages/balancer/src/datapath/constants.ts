@@ -4,6 +4,9 @@ import { TICK_NS } from '../limits.js';
 import type { NatSettings } from '../nat/nat-options.js';
 import type { BalancerSettings, GueSettings } from '../settings.js';
 
+/** Bits after the point of `nat_ports_inverse`. */
+const INVERSE_BITS = 48;
+
 /** Constants that do not follow from settings. */
 export interface LoadConstants {
   /** Buckets of each flow table. */
@@ -57,6 +60,7 @@ function setNatConstants(spec: CollectionSpec, nat: NatSettings): void {
   setGlobal(spec, 'use_nat', true);
   setGlobal(spec, 'nat_first_port', firstPort);
   setGlobal(spec, 'nat_ports', ports);
+  setGlobal(spec, 'nat_ports_inverse', BigInt(Math.ceil(2 ** INVERSE_BITS / ports)));
   setGlobal(spec, 'nat_first_slot', Uint32Array.from(first));
   setGlobal(spec, 'nat_slot_count', Uint32Array.from(count));
   setGlobal(spec, 'use_routes', nat.usesRoutes);

@@ -17,6 +17,7 @@ import { possibleCpus } from '@weir/ebpf/sys';
 import { globals, sizeofCpu } from '../generated/balancer.js';
 import { isKept, isShared, type PreviousInstance } from '../lifecycle/previous-instance.js';
 import type { SavedKnowledge, SavedState, SavedTables } from '../lifecycle/state.js';
+import { hasSlotsOf } from '../nat/nat-options.js';
 import { isNatTable, natMaxEntries } from '../nat/nat-table.js';
 import type { BalancerSettings } from '../settings.js';
 import { setConstants } from './constants.js';
@@ -186,7 +187,7 @@ export class BalancerPrograms implements Disposable {
     for (const spec of this.#spec.maps.values()) {
       if (!isKept(spec)) continue;
       const isOfOtherFlows = spec.name === 'flow_tables' && previous.state.buckets !== this.buckets;
-      const isOfOtherNat = isNatTable(spec.name) && previous.state.nat !== nat?.name;
+      const isOfOtherNat = isNatTable(spec.name) && !hasSlotsOf(previous.state.nat, nat);
       const map =
         isOfOtherFlows || isOfOtherNat
           ? undefined
@@ -239,7 +240,7 @@ function checkKept(old: SavedState, buckets: number, settings: BalancerSettings)
         'new tables would forget all known flows (forgetFlows allows it)',
     );
   }
-  if (old.nat !== undefined && old.nat !== nat?.name && !forgetFlows) {
+  if (old.nat !== undefined && !hasSlotsOf(old.nat, nat) && !forgetFlows) {
     throw new OptionError(
       `nat: the translated flows in use have the sources and ports ${old.nat}; others would end them ` +
         '(forgetFlows allows it)',

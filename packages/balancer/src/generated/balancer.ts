@@ -1432,7 +1432,7 @@ export interface NatSlot {
   clientMacFront: number;
   clientMacBack: number;
   outsider: number;
-  reserved: number;
+  superseded: number;
 }
 
 /** Bytes of `struct nat_slot`. */
@@ -1455,7 +1455,7 @@ export const offsetsNatSlot = {
   clientMacFront: 56,
   clientMacBack: 60,
   outsider: 62,
-  reserved: 63,
+  superseded: 63,
 } as const;
 
 /** Decodes `struct nat_slot` into a new object, or into one that is given, with all it contains. */
@@ -1477,7 +1477,7 @@ export function readNatSlot(view: DataView, offset: number, into?: NatSlot): Nat
       clientMacFront: view.getUint32(offset + 56, true),
       clientMacBack: view.getUint16(offset + 60, true),
       outsider: view.getUint8(offset + 62),
-      reserved: view.getUint8(offset + 63),
+      superseded: view.getUint8(offset + 63),
     };
   }
   into.version = view.getUint16(offset, true);
@@ -1495,7 +1495,7 @@ export function readNatSlot(view: DataView, offset: number, into?: NatSlot): Nat
   into.clientMacFront = view.getUint32(offset + 56, true);
   into.clientMacBack = view.getUint16(offset + 60, true);
   into.outsider = view.getUint8(offset + 62);
-  into.reserved = view.getUint8(offset + 63);
+  into.superseded = view.getUint8(offset + 63);
   return into;
 }
 
@@ -1516,7 +1516,7 @@ export function writeNatSlot(view: DataView, offset: number, value: NatSlot): vo
   view.setUint32(offset + 56, value.clientMacFront, true);
   view.setUint16(offset + 60, value.clientMacBack, true);
   view.setUint8(offset + 62, value.outsider);
-  view.setUint8(offset + 63, value.reserved);
+  view.setUint8(offset + 63, value.superseded);
 }
 
 /** Many of `struct nat_slot`, one array a field. Elements from `length` on mean nothing. */
@@ -1538,7 +1538,7 @@ export class NatSlotColumns {
   readonly clientMacFront: Uint32Array;
   readonly clientMacBack: Uint16Array;
   readonly outsider: Uint8Array;
-  readonly reserved: Uint8Array;
+  readonly superseded: Uint8Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -1557,7 +1557,7 @@ export class NatSlotColumns {
     this.clientMacFront = new Uint32Array(capacity);
     this.clientMacBack = new Uint16Array(capacity);
     this.outsider = new Uint8Array(capacity);
-    this.reserved = new Uint8Array(capacity);
+    this.superseded = new Uint8Array(capacity);
   }
 
   /** @throws OptionError when full. */
@@ -1579,7 +1579,7 @@ export class NatSlotColumns {
     this.clientMacFront[i] = view.getUint32(offset + 56, true);
     this.clientMacBack[i] = view.getUint16(offset + 60, true);
     this.outsider[i] = view.getUint8(offset + 62);
-    this.reserved[i] = view.getUint8(offset + 63);
+    this.superseded[i] = view.getUint8(offset + 63);
     this.length = i + 1;
   }
 
@@ -1649,6 +1649,50 @@ export class NatAddressColumns {
   }
 }
 
+/** `struct nat_bucket` */
+export interface NatBucket {
+  first: number;
+  ways: number;
+  way: number;
+  reserved: number;
+}
+
+/** Bytes of `struct nat_bucket`. */
+export const sizeofNatBucket = 16;
+
+/** Where the fields of `struct nat_bucket` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNatBucket = {
+  first: 0,
+  ways: 4,
+  way: 8,
+  reserved: 12,
+} as const;
+
+/** Decodes `struct nat_bucket` into a new object, or into one that is given, with all it contains. */
+export function readNatBucket(view: DataView, offset: number, into?: NatBucket): NatBucket {
+  if (into === undefined) {
+    return {
+      first: view.getUint32(offset, true),
+      ways: view.getUint32(offset + 4, true),
+      way: view.getUint32(offset + 8, true),
+      reserved: view.getUint32(offset + 12, true),
+    };
+  }
+  into.first = view.getUint32(offset, true);
+  into.ways = view.getUint32(offset + 4, true);
+  into.way = view.getUint32(offset + 8, true);
+  into.reserved = view.getUint32(offset + 12, true);
+  return into;
+}
+
+/** Encodes `struct nat_bucket`; bytes between the fields become zero. */
+export function writeNatBucket(view: DataView, offset: number, value: NatBucket): void {
+  view.setUint32(offset, value.first, true);
+  view.setUint32(offset + 4, value.ways, true);
+  view.setUint32(offset + 8, value.way, true);
+  view.setUint32(offset + 12, value.reserved, true);
+}
+
 /** `struct nat_tuple` */
 export interface NatTuple {
   source: Float64Array;
@@ -1703,7 +1747,9 @@ export interface NatWork {
   slot: NatSlot;
   other: NatSlot;
   old: Packet;
+  oldFlow: Flow;
   flow: Flow;
+  bucket: NatBucket;
   to: NatTuple;
   index: number;
   stale: number;
@@ -1713,20 +1759,22 @@ export interface NatWork {
 }
 
 /** Bytes of `struct nat_work`. */
-export const sizeofNatWork = 248;
+export const sizeofNatWork = 280;
 
 /** Where the fields of `struct nat_work` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsNatWork = {
   slot: 0,
   other: 64,
   old: 128,
-  flow: 176,
-  to: 192,
-  index: 232,
-  stale: 236,
-  sourcePort: 240,
-  destinationPort: 242,
-  reserved: 244,
+  oldFlow: 176,
+  flow: 192,
+  bucket: 208,
+  to: 224,
+  index: 264,
+  stale: 268,
+  sourcePort: 272,
+  destinationPort: 274,
+  reserved: 276,
 } as const;
 
 /** Decodes `struct nat_work` into a new object, or into one that is given, with all it contains. */
@@ -1736,41 +1784,47 @@ export function readNatWork(view: DataView, offset: number, into?: NatWork): Nat
       slot: readNatSlot(view, offset),
       other: readNatSlot(view, offset + 64),
       old: readPacket(view, offset + 128),
-      flow: readFlow(view, offset + 176),
-      to: readNatTuple(view, offset + 192),
-      index: view.getUint32(offset + 232, true),
-      stale: view.getUint32(offset + 236, true),
-      sourcePort: view.getUint16(offset + 240, true),
-      destinationPort: view.getUint16(offset + 242, true),
-      reserved: view.getUint32(offset + 244, true),
+      oldFlow: readFlow(view, offset + 176),
+      flow: readFlow(view, offset + 192),
+      bucket: readNatBucket(view, offset + 208),
+      to: readNatTuple(view, offset + 224),
+      index: view.getUint32(offset + 264, true),
+      stale: view.getUint32(offset + 268, true),
+      sourcePort: view.getUint16(offset + 272, true),
+      destinationPort: view.getUint16(offset + 274, true),
+      reserved: view.getUint32(offset + 276, true),
     };
   }
   readNatSlot(view, offset, into.slot);
   readNatSlot(view, offset + 64, into.other);
   readPacket(view, offset + 128, into.old);
-  readFlow(view, offset + 176, into.flow);
-  readNatTuple(view, offset + 192, into.to);
-  into.index = view.getUint32(offset + 232, true);
-  into.stale = view.getUint32(offset + 236, true);
-  into.sourcePort = view.getUint16(offset + 240, true);
-  into.destinationPort = view.getUint16(offset + 242, true);
-  into.reserved = view.getUint32(offset + 244, true);
+  readFlow(view, offset + 176, into.oldFlow);
+  readFlow(view, offset + 192, into.flow);
+  readNatBucket(view, offset + 208, into.bucket);
+  readNatTuple(view, offset + 224, into.to);
+  into.index = view.getUint32(offset + 264, true);
+  into.stale = view.getUint32(offset + 268, true);
+  into.sourcePort = view.getUint16(offset + 272, true);
+  into.destinationPort = view.getUint16(offset + 274, true);
+  into.reserved = view.getUint32(offset + 276, true);
   return into;
 }
 
 /** Encodes `struct nat_work`; bytes between the fields become zero. */
 export function writeNatWork(view: DataView, offset: number, value: NatWork): void {
-  zeroBytes(view, offset, 248);
+  zeroBytes(view, offset, 280);
   writeNatSlot(view, offset, value.slot);
   writeNatSlot(view, offset + 64, value.other);
   writePacket(view, offset + 128, value.old);
-  writeFlow(view, offset + 176, value.flow);
-  writeNatTuple(view, offset + 192, value.to);
-  view.setUint32(offset + 232, value.index, true);
-  view.setUint32(offset + 236, value.stale, true);
-  view.setUint16(offset + 240, value.sourcePort, true);
-  view.setUint16(offset + 242, value.destinationPort, true);
-  view.setUint32(offset + 244, value.reserved, true);
+  writeFlow(view, offset + 176, value.oldFlow);
+  writeFlow(view, offset + 192, value.flow);
+  writeNatBucket(view, offset + 208, value.bucket);
+  writeNatTuple(view, offset + 224, value.to);
+  view.setUint32(offset + 264, value.index, true);
+  view.setUint32(offset + 268, value.stale, true);
+  view.setUint16(offset + 272, value.sourcePort, true);
+  view.setUint16(offset + 274, value.destinationPort, true);
+  view.setUint32(offset + 276, value.reserved, true);
 }
 
 /** Many of `struct nat_work`, one array a field. Elements from `length` on mean nothing. */
@@ -1792,7 +1846,7 @@ export class NatWorkColumns {
   readonly slotClientMacFront: Uint32Array;
   readonly slotClientMacBack: Uint16Array;
   readonly slotOutsider: Uint8Array;
-  readonly slotReserved: Uint8Array;
+  readonly slotSuperseded: Uint8Array;
   readonly otherVersion: Uint16Array;
   readonly otherFromClient: Uint8Array;
   readonly otherFromReal: Uint8Array;
@@ -1808,7 +1862,7 @@ export class NatWorkColumns {
   readonly otherClientMacFront: Uint32Array;
   readonly otherClientMacBack: Uint16Array;
   readonly otherOutsider: Uint8Array;
-  readonly otherReserved: Uint8Array;
+  readonly otherSuperseded: Uint8Array;
   readonly oldSource: Uint32Array;
   readonly oldSourceHalves: Float64Array;
   readonly oldDestination: Uint32Array;
@@ -1821,9 +1875,16 @@ export class NatWorkColumns {
   readonly oldIpv6: Uint8Array;
   readonly oldTos: Uint8Array;
   readonly oldFlags: Uint8Array;
+  readonly oldFlowId: Float64Array;
+  readonly oldFlowPorts: Uint32Array;
+  readonly oldFlowKind: Uint32Array;
   readonly flowId: Float64Array;
   readonly flowPorts: Uint32Array;
   readonly flowKind: Uint32Array;
+  readonly bucketFirst: Uint32Array;
+  readonly bucketWays: Uint32Array;
+  readonly bucketWay: Uint32Array;
+  readonly bucketReserved: Uint32Array;
   readonly toSource: Float64Array;
   readonly toDestination: Float64Array;
   readonly toSourcePort: Uint16Array;
@@ -1852,7 +1913,7 @@ export class NatWorkColumns {
     this.slotClientMacFront = new Uint32Array(capacity);
     this.slotClientMacBack = new Uint16Array(capacity);
     this.slotOutsider = new Uint8Array(capacity);
-    this.slotReserved = new Uint8Array(capacity);
+    this.slotSuperseded = new Uint8Array(capacity);
     this.otherVersion = new Uint16Array(capacity);
     this.otherFromClient = new Uint8Array(capacity);
     this.otherFromReal = new Uint8Array(capacity);
@@ -1868,7 +1929,7 @@ export class NatWorkColumns {
     this.otherClientMacFront = new Uint32Array(capacity);
     this.otherClientMacBack = new Uint16Array(capacity);
     this.otherOutsider = new Uint8Array(capacity);
-    this.otherReserved = new Uint8Array(capacity);
+    this.otherSuperseded = new Uint8Array(capacity);
     this.oldSource = new Uint32Array(capacity * 4);
     this.oldSourceHalves = new Float64Array(capacity * 2);
     this.oldDestination = new Uint32Array(capacity * 4);
@@ -1881,9 +1942,16 @@ export class NatWorkColumns {
     this.oldIpv6 = new Uint8Array(capacity);
     this.oldTos = new Uint8Array(capacity);
     this.oldFlags = new Uint8Array(capacity);
+    this.oldFlowId = new Float64Array(capacity);
+    this.oldFlowPorts = new Uint32Array(capacity);
+    this.oldFlowKind = new Uint32Array(capacity);
     this.flowId = new Float64Array(capacity);
     this.flowPorts = new Uint32Array(capacity);
     this.flowKind = new Uint32Array(capacity);
+    this.bucketFirst = new Uint32Array(capacity);
+    this.bucketWays = new Uint32Array(capacity);
+    this.bucketWay = new Uint32Array(capacity);
+    this.bucketReserved = new Uint32Array(capacity);
     this.toSource = new Float64Array(capacity * 2);
     this.toDestination = new Float64Array(capacity * 2);
     this.toSourcePort = new Uint16Array(capacity);
@@ -1915,7 +1983,7 @@ export class NatWorkColumns {
     this.slotClientMacFront[i] = view.getUint32(offset + 56, true);
     this.slotClientMacBack[i] = view.getUint16(offset + 60, true);
     this.slotOutsider[i] = view.getUint8(offset + 62);
-    this.slotReserved[i] = view.getUint8(offset + 63);
+    this.slotSuperseded[i] = view.getUint8(offset + 63);
     this.otherVersion[i] = view.getUint16(offset + 64, true);
     this.otherFromClient[i] = view.getUint8(offset + 66);
     this.otherFromReal[i] = view.getUint8(offset + 67);
@@ -1931,7 +1999,7 @@ export class NatWorkColumns {
     this.otherClientMacFront[i] = view.getUint32(offset + 120, true);
     this.otherClientMacBack[i] = view.getUint16(offset + 124, true);
     this.otherOutsider[i] = view.getUint8(offset + 126);
-    this.otherReserved[i] = view.getUint8(offset + 127);
+    this.otherSuperseded[i] = view.getUint8(offset + 127);
     for (let j = 0; j < 4; j++) this.oldSource[i * 4 + j] = view.getUint32(offset + 128 + j * 4, true);
     for (let j = 0; j < 2; j++) this.oldSourceHalves[i * 2 + j] = view.getUint32(offset + 128 + j * 8, true) + view.getUint32(offset + 128 + j * 8 + 4, true) * 4294967296;
     for (let j = 0; j < 4; j++) this.oldDestination[i * 4 + j] = view.getUint32(offset + 144 + j * 4, true);
@@ -1944,19 +2012,26 @@ export class NatWorkColumns {
     this.oldIpv6[i] = view.getUint8(offset + 169);
     this.oldTos[i] = view.getUint8(offset + 170);
     this.oldFlags[i] = view.getUint8(offset + 171);
-    this.flowId[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
-    this.flowPorts[i] = view.getUint32(offset + 184, true);
-    this.flowKind[i] = view.getUint32(offset + 188, true);
-    for (let j = 0; j < 2; j++) this.toSource[i * 2 + j] = view.getUint32(offset + 192 + j * 8, true) + view.getUint32(offset + 192 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 2; j++) this.toDestination[i * 2 + j] = view.getUint32(offset + 208 + j * 8, true) + view.getUint32(offset + 208 + j * 8 + 4, true) * 4294967296;
-    this.toSourcePort[i] = view.getUint16(offset + 224, true);
-    this.toDestinationPort[i] = view.getUint16(offset + 226, true);
-    this.toReserved[i] = view.getUint32(offset + 228, true);
-    this.index[i] = view.getUint32(offset + 232, true);
-    this.stale[i] = view.getUint32(offset + 236, true);
-    this.sourcePort[i] = view.getUint16(offset + 240, true);
-    this.destinationPort[i] = view.getUint16(offset + 242, true);
-    this.reserved[i] = view.getUint32(offset + 244, true);
+    this.oldFlowId[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+    this.oldFlowPorts[i] = view.getUint32(offset + 184, true);
+    this.oldFlowKind[i] = view.getUint32(offset + 188, true);
+    this.flowId[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+    this.flowPorts[i] = view.getUint32(offset + 200, true);
+    this.flowKind[i] = view.getUint32(offset + 204, true);
+    this.bucketFirst[i] = view.getUint32(offset + 208, true);
+    this.bucketWays[i] = view.getUint32(offset + 212, true);
+    this.bucketWay[i] = view.getUint32(offset + 216, true);
+    this.bucketReserved[i] = view.getUint32(offset + 220, true);
+    for (let j = 0; j < 2; j++) this.toSource[i * 2 + j] = view.getUint32(offset + 224 + j * 8, true) + view.getUint32(offset + 224 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 2; j++) this.toDestination[i * 2 + j] = view.getUint32(offset + 240 + j * 8, true) + view.getUint32(offset + 240 + j * 8 + 4, true) * 4294967296;
+    this.toSourcePort[i] = view.getUint16(offset + 256, true);
+    this.toDestinationPort[i] = view.getUint16(offset + 258, true);
+    this.toReserved[i] = view.getUint32(offset + 260, true);
+    this.index[i] = view.getUint32(offset + 264, true);
+    this.stale[i] = view.getUint32(offset + 268, true);
+    this.sourcePort[i] = view.getUint16(offset + 272, true);
+    this.destinationPort[i] = view.getUint16(offset + 274, true);
+    this.reserved[i] = view.getUint32(offset + 276, true);
     this.length = i + 1;
   }
 
@@ -2488,6 +2563,11 @@ export const globals = {
     name: 'nat_ports',
     section: '.rodata',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  natPortsInverse: {
+    name: 'nat_ports_inverse',
+    section: '.rodata',
+    ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
   },
   natUdpTicks: {
     name: 'nat_udp_ticks',

@@ -52,6 +52,13 @@ export interface NatLayout {
   readonly slots: number;
   /** A text that identifies the layout: slots of another layout cannot be reused. */
   readonly name: string;
+  /** The name of the same layout with slots anywhere. These slots can be reused, since each has an entry in nat_clients. */
+  readonly scatteredName: string;
+}
+
+/** Whether the slots that an earlier process saved under a layout's name can be reused; `undefined` is no translation. */
+export function hasSlotsOf(saved: string | undefined, nat: NatLayout | undefined): boolean {
+  return saved === nat?.name || (saved !== undefined && saved === nat?.scatteredName);
 }
 
 /** Idle times in ticks, by the names of the program's constants. */
@@ -104,6 +111,8 @@ function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_NAT_PORTS }
   const first = count.map((_, kind) => count.slice(0, kind).reduce((sum, slots) => sum + slots, 0));
   const all = [...own4, ...own6];
   const names = all.map((source) => formatAddress(keyBytes(source)));
-  const name = `${names.join(' ')} ${firstPort}+${ports}`;
-  return { sources: all, firstPort, ports, first, count, slots: first.at(-1)! + count.at(-1)!, name };
+  const scatteredName = `${names.join(' ')} ${firstPort}+${ports}`;
+  const name = `${scatteredName} by hash`;
+  const slots = first.at(-1)! + count.at(-1)!;
+  return { sources: all, firstPort, ports, first, count, slots, name, scatteredName };
 }

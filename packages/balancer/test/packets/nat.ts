@@ -443,6 +443,28 @@ describe('ports', () => {
     assert.deepEqual(balancer.natStatus(), { active: 8, ports: 24 });
   });
 
+  it('translated flows whose bucket is full are known like others', () => {
+    const balancer = openNat({ ...nat, ports: [30_000, 30_063] });
+    for (const first of firsts) {
+      const flow = (i: number): Packet => ({ ...first, sourcePort: 100 + i });
+      const ports = Array.from({ length: 48 }, (_, i) => goesOut(balancer, flow(i)));
+      assert.equal(new Set(ports).size, 48);
+      for (const [i, port] of ports.entries()) {
+        assert.equal(goesOut(balancer, { ...flow(i), flags: ['ack'] }), port);
+        comesBack(balancer, flow(i), replyTo(flow(i), port));
+      }
+      // Each begins again, with another port where the last one is not free yet.
+      if (first.protocol === 'udp') continue;
+      for (let i = 0; i < 4; i++) {
+        comesBack(balancer, flow(i), replyTo(flow(i), ports[i]!, { flags: ['rst'] }));
+        const next = goesOut(balancer, flow(i));
+        assert.ok(!ports.includes(next));
+        assert.equal(goesOut(balancer, { ...flow(i), flags: ['ack'] }), next);
+        comesBack(balancer, flow(i), replyTo(flow(i), next));
+      }
+    }
+  });
+
   it('two CPUs never assign the same port, and both know all flows', () => {
     const balancer = openNat();
     const ports = new Map<number, number>();
