@@ -36,11 +36,10 @@ struct {
 	__type(value, __u32);
 } source_routes SEC(".maps");
 
-/* A choice: its reason, the real's handle, 0 for none, and FLOW_RULE if a rule made it, which counts for any real. */
+/* A choice: its reason, and the real's handle, 0 for none. */
 struct choice {
 	enum reason reason;
 	__u32 handle;
-	__u32 rule;
 };
 
 /* Chooses by an id in the packet. Such a choice counts even if the real does not belong to the VIP. */
@@ -198,7 +197,6 @@ static __always_inline struct real *choose_new(struct cpu *cpu, const struct vip
 		choice->reason = REASON_SOURCE_ROUTE;
 		real = real_by_handle(choice->handle);
 		if (real) {
-			choice->rule = FLOW_RULE;
 			count(&cpu->counters.source_routed);
 			return real;
 		}
@@ -248,7 +246,6 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 	if (choice->handle)
 		real = real_by_handle(choice->handle);
 	is_by_id = real;
-	choice->rule = is_by_id ? FLOW_RULE : 0;
 	if (!real && !(packet->flags & PACKET_SYN)) {
 		real = choose_by_tables(cpu, &place, vip, packet, dry, choice);
 		if (real)
@@ -269,7 +266,12 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 		if (packet->flags & (PACKET_RST | PACKET_ICMP))
 			remembers = false;
 	}
-	if (remembers && !dry && !(is_by_id && recall_flow(&place, true) == (choice->handle | FLOW_RULE)))
-		remember_flow(&place, choice->handle | choice->rule);
+	if (remembers && !dry) {
+		/* An id or a route leads to any real; a ring to those of the VIP. */
+		__u32 known = choice->handle | (choice->reason == REASON_RING ? 0 : FLOW_RULE);
+
+		if (!is_by_id || recall_flow(&place, true) != known)
+			remember_flow(&place, known);
+	}
 	return real;
 }

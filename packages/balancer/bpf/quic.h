@@ -32,7 +32,7 @@ static __always_inline __u32 read_connection_id(const __u8 *id)
 	}
 }
 
-static __noinline enum quic_id find_quic_id(const struct xdp_md *ctx, const struct packet *packet, __u32 *id)
+static __always_inline enum quic_id find_quic_id(const struct xdp_md *ctx, const struct packet *packet, __u32 *id)
 {
 	const __u8 *payload = udp_payload(ctx, packet, 1 + QUIC_ID_BYTES);
 
@@ -44,9 +44,8 @@ static __noinline enum quic_id find_quic_id(const struct xdp_md *ctx, const stru
 		payload = udp_payload(ctx, packet, QUIC_LONG_ID + QUIC_ID_BYTES);
 		if (!payload || payload[QUIC_LONG_ID - 1] < QUIC_ID_BYTES)
 			return QUIC_WITHOUT_ID;
-		*id = read_connection_id(payload + QUIC_LONG_ID);
-	} else {
-		*id = read_connection_id(payload + 1);
+		payload += QUIC_LONG_ID - 1;
 	}
+	*id = read_connection_id(payload + 1);
 	return *id ? QUIC_WITH_ID : QUIC_WITHOUT_ID;
 }
