@@ -7,10 +7,8 @@ import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf/errors';
-import { AuditLog } from '../src/auth/audit-log.js';
-import { Refusals } from '../src/auth/refusals.js';
-import { newToken } from '../src/auth/token.js';
-import { addToken, readTokens } from '../src/auth/token-file.js';
+import { AuditLog, newToken, Refusals } from '@weir/http/auth';
+import { addToken, readTokens } from '../src/auth/server-tokens.js';
 import { problemOf, type RunningApi, startApi } from './support/api.js';
 import { fakeHistory } from './support/fake-history.js';
 

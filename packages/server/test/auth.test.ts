@@ -3,14 +3,19 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { AuditLog } from '../src/auth/audit-log.js';
+import {
+  AuditLog,
+  FailedLogins,
+  findToken,
+  hostOf,
+  isAllowedOrigin,
+  isOwnHost,
+  newToken,
+} from '@weir/http/auth';
 import { Authenticator, type Credentials } from '../src/auth/authenticator.js';
-import { FailedLogins } from '../src/auth/failed-logins.js';
-import { hostOf, isAllowedOrigin, isOwnHost } from '../src/auth/host-check.js';
 import { requireProtection } from '../src/auth/protection.js';
 import { includesRole } from '../src/auth/roles.js';
-import { findToken, newToken } from '../src/auth/token.js';
-import { addToken, readTokens, removeToken } from '../src/auth/token-file.js';
+import { addToken, readTokens, removeToken } from '../src/auth/server-tokens.js';
 
 let folder = '';
 beforeEach(() => {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
-import { addToken, readTokens } from '../src/auth/token-file.js';
+import { addToken, readTokens } from '../src/auth/server-tokens.js';
 import { startApi } from './support/api.js';
 import { Chromium } from './support/chromium.js';
 import { type Asked, fakeHistory } from './support/fake-history.js';

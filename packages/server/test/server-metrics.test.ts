@@ -8,7 +8,7 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OpenRow } from '@weir/history/schema';
 import { SCHEMA_VERSION } from '@weir/history/schema';
-import { addToken, readTokens } from '../src/auth/token-file.js';
+import { addToken, readTokens } from '../src/auth/server-tokens.js';
 import { parseServeConfig } from '../src/config/index.js';
 import { WeirServer } from '../src/index.js';
 import { IngestClient, PROTOCOLS } from '../src/ingest/index.js';

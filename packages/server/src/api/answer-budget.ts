@@ -1,5 +1,5 @@
 /** Bounds the bytes of answers that slow clients have not read yet. */
-import { ProblemError } from './problem.js';
+import { ProblemError } from '@weir/http/api';
 
 const DEFAULT_BYTES = 128 * 1024 * 1024;
 /** Answers below this are not worth counting. */

@@ -1,20 +1,29 @@
 /** The HTTP API as a whole: what is checked of every request, and how routes are called. */
 import type { HttpBindings } from '@hono/node-server';
+import {
+  API_BASE,
+  type ApiInfo,
+  openApiDocument,
+  ProblemError,
+  type ProblemKind,
+  pathOf,
+  problemKinds,
+  problemResponse,
+  readBody,
+  readPath,
+  readQuery,
+} from '@weir/http/api';
+import type { AuditSink, Refusals } from '@weir/http/auth';
+import { type AllowedHosts, isAllowedOrigin, isOwnHost, securityHeaders } from '@weir/http/auth';
+import { IDLE_TIMEOUT_MS } from '@weir/http/server';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
-import type { AuditLog } from '../auth/audit-log.js';
 import type { Authenticator } from '../auth/authenticator.js';
-import { type AllowedHosts, isAllowedOrigin, isOwnHost } from '../auth/host-check.js';
-import type { Refusals } from '../auth/refusals.js';
-import { securityHeaders } from '../auth/security-headers.js';
 import type { Page } from '../page/page-response.js';
 import { AnswerBudget } from './answer-budget.js';
 import { authorize } from './authorize.js';
 import { problemOf } from './failure.js';
 import type { ApiHistory } from './history.js';
-import { API_BASE, openApiDocument, pathOf } from './openapi.js';
-import { ProblemError, type ProblemKind, problemKinds, problemResponse } from './problem.js';
 import { QueryGate } from './query-gate.js';
-import { readBody, readPath, readQuery } from './request-input.js';
 import type { Route } from './route.js';
 import { allRoutes } from './routes/index.js';
 import type { RouteServices } from './services.js';
@@ -25,7 +34,7 @@ export interface AppOptions {
   readonly authenticator: Authenticator;
   /** Asked for each request: a reload may change it. */
   readonly allowedHosts: () => AllowedHosts;
-  readonly audit?: AuditLog;
+  readonly audit?: AuditSink;
   /** Where refused requests are written to. */
   readonly refusals?: Refusals;
   /** Reports what went wrong inside. */
@@ -45,10 +54,11 @@ export interface AppEnvironment {
   readonly Bindings: HttpBindings;
 }
 
-/** Time without a byte after which a connection ends. The live stream sends more often than that. */
-export const IDLE_TIMEOUT_MS = 60_000;
-
 type AppContext = Context<AppEnvironment>;
+
+function apiInfo(version: string): ApiInfo {
+  return { version, summary: 'The memory of every connection of a host.' };
+}
 
 /** Makes the app. */
 export function createApp(options: AppOptions): Hono<AppEnvironment> {
@@ -63,7 +73,7 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
     if (route.isRoot === true) app.use(path, checkOrigin(options));
     app.on(route.method.toUpperCase(), path, (context) => caller.call(route, context));
   }
-  const document = JSON.stringify(openApiDocument(routes, options.services.status().version));
+  const document = JSON.stringify(openApiDocument(routes, apiInfo(options.services.status().version)));
   app.get(`${API_BASE}/openapi.json`, ({ body }) =>
     body(document, 200, { 'content-type': 'application/json' }),
   );

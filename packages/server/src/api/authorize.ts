@@ -1,28 +1,20 @@
 /** Who makes a request, and whether they may. */
 import type { IncomingMessage } from 'node:http';
-import type { AuditLog } from '../auth/audit-log.js';
+import { ProblemError, pathOf } from '@weir/http/api';
+import { loginProblem, type RequestLogs } from '@weir/http/server';
 import type { Authenticator } from '../auth/authenticator.js';
-import type { Refusals } from '../auth/refusals.js';
 import { includesRole, type Principal } from '../auth/roles.js';
 import { sessionToken } from '../auth/session-cookie.js';
-import { pathOf } from './openapi.js';
-import { ProblemError } from './problem.js';
 import type { Route } from './route.js';
 
 const nobody: Principal = { name: 'nobody', role: 'read', by: 'loopback' };
-
-/** Where it is written who asked. */
-export interface Logs {
-  readonly audit?: AuditLog;
-  readonly refusals?: Refusals;
-}
 
 /** Recognizes a client and checks its role. Failed logins, and what admins do, are written to the audit log. */
 export function authorize(
   route: Route,
   incoming: IncomingMessage,
   authenticator: Authenticator,
-  logs: Logs,
+  logs: RequestLogs,
 ): Principal {
   if (route.role === 'none') return nobody;
   const request = requestEntry(route, incoming);
@@ -42,9 +34,9 @@ function recognize(
   incoming: IncomingMessage,
   authenticator: Authenticator,
   request: ReturnType<typeof requestEntry>,
-  { audit, refusals }: Logs,
+  logs: RequestLogs,
 ): Principal {
-  const { headers, socket } = incoming;
+  const { headers } = incoming;
   const { userHeader } = authenticator;
   const user = userHeader === undefined ? undefined : headers[userHeader.toLowerCase()];
   const result = authenticator.authenticate({
@@ -54,18 +46,7 @@ function recognize(
     proxyUser: typeof user === 'string' ? user : undefined,
   });
   if ('principal' in result) return result.principal;
-  switch (result.failure) {
-    case 'blocked':
-      refusals?.add({ event: 'blocked', kind: 'too-many', status: 429, ...request });
-      throw new ProblemError('too-many', `too many wrong tokens from ${socket.remoteAddress}`, {
-        retryAfter: result.waitMs / 1000,
-      });
-    case 'wrong':
-      audit?.add({ event: 'login_failed', status: 401, ...request });
-      throw new ProblemError('login', 'the token is not known, or has expired');
-    case 'missing':
-      throw new ProblemError('login', 'send the header Authorization: Bearer TOKEN');
-  }
+  throw loginProblem(result, request, logs);
 }
 
 /** The client's address; undefined on a Unix socket. One that has gone away already has none either, but is no Unix socket. */

@@ -1,7 +1,7 @@
 /** Which problem an error is. */
 import { OptionError } from '@weir/ebpf/errors';
 import { HistoryError, InterruptedError } from '@weir/history';
-import { ProblemError } from './problem.js';
+import { ProblemError } from '@weir/http/api';
 
 /** What a failed request was about. */
 export interface FailureContext {

@@ -1,5 +1,5 @@
 /** Lets a few queries run at a time, some wait, and refuses the rest. */
-import { ProblemError } from './problem.js';
+import { ProblemError } from '@weir/http/api';
 
 /** How many. */
 export interface GateLimits {

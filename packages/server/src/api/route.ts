@@ -1,4 +1,5 @@
 /** A route of the API: one description from which come its checks, its handler and its part of the OpenAPI document. */
+import type { ApiRoute } from '@weir/http/api';
 import type { z } from 'zod';
 import type { Principal, Role } from '../auth/roles.js';
 import type { ApiHistory } from './history.js';
@@ -24,13 +25,7 @@ export interface RouteDescription<
   Path extends z.ZodObject = z.ZodObject,
   Body extends z.ZodType = z.ZodType,
   Answer extends z.ZodType = z.ZodType,
-> {
-  readonly method: 'get' | 'post' | 'delete';
-  /** Below `/api/v1`, with `{name}` for each parameter. */
-  readonly path: `/${string}`;
-  /** Whether the path is not below `/api/v1`. Default false. */
-  readonly isRoot?: boolean;
-  readonly summary: string;
+> extends ApiRoute {
   /** What a client must be allowed to; `none`: also clients without a token. */
   readonly role: Role | 'none';
   /** Whether it asks the history, so that only some run at a time. */
@@ -40,17 +35,12 @@ export interface RouteDescription<
    * where each answers as many as it may. Default false.
    */
   readonly isPeer?: boolean;
-  /** The longest body, bytes. Default 1,000,000. */
-  readonly maxBody?: number;
   /** Milliseconds that such a question may take. Default: the limit of the configuration. */
   readonly timeMs?: number;
   readonly query?: Query;
   readonly pathParameters?: Path;
   readonly body?: Body;
-  /** The answer's JSON. Absent: {@link RouteDescription.answerType}. */
   readonly answer?: Answer;
-  /** Media type of an answer that is no JSON. */
-  readonly answerType?: string;
   /** Returns the answer's JSON, or an answer. */
   readonly handle: (
     context: RouteContext<z.output<Query>, z.output<Path>, z.output<Body>>,

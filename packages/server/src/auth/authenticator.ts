@@ -1,10 +1,7 @@
 /** Who asks: by a token, by a proxy, or because nobody else reaches the address. */
 import { isWithin, type MappedPrefix, parseMappedPrefix } from '@weir/ebpf/address';
-import { isLoopback } from '../config/loopback.js';
-import { withoutMapping } from './client-address.js';
-import { FailedLogins } from './failed-logins.js';
+import { bearerToken, isLoopback, type StoredToken, TokenLogins, withoutMapping } from '@weir/http/auth';
 import type { Principal, Role } from './roles.js';
-import { findToken, hasExpired, type StoredToken } from './token.js';
 
 /** A proxy that authenticates users. */
 export interface TrustedProxy {
@@ -15,7 +12,7 @@ export interface TrustedProxy {
 
 /** How clients are recognized. */
 export interface AuthenticatorOptions {
-  readonly tokens: readonly StoredToken[];
+  readonly tokens: readonly StoredToken<Role>[];
   readonly proxy?: TrustedProxy;
   /** Whether clients from elsewhere need no token. */
   readonly insecure: boolean;
@@ -44,7 +41,7 @@ const MAX_USER_LENGTH = 256;
 
 /** Recognizes clients. Without any token or proxy, clients of this host are recognized by their address. */
 export class Authenticator {
-  readonly #failedLogins = new FailedLogins();
+  readonly #logins = new TokenLogins<Role>([]);
   #options!: AuthenticatorOptions;
   #proxyNetworks: readonly MappedPrefix[] = [];
 
@@ -56,6 +53,7 @@ export class Authenticator {
   /** Changes tokens and the rest. Failures stay counted. */
   update(options: AuthenticatorOptions): void {
     this.#options = options;
+    this.#logins.update(options.tokens);
     this.#proxyNetworks = (options.proxy?.from ?? []).map(parseMappedPrefix);
   }
 
@@ -68,7 +66,7 @@ export class Authenticator {
   authenticate(credentials: Credentials, now = Date.now()): Authentication {
     const { address, authorization, cookie, proxyUser } = credentials;
     if (address === undefined) return { principal: { name: 'local', role: 'admin', by: 'socket' } };
-    const token = authorization === undefined ? cookie : bearer(authorization);
+    const token = authorization === undefined ? cookie : bearerToken(authorization);
     if (authorization !== undefined || cookie !== undefined) return this.#byToken(token ?? '', address, now);
     const { proxy, insecure } = this.#options;
     if (proxy !== undefined && proxyUser !== undefined && this.#isProxy(address)) {
@@ -84,9 +82,7 @@ export class Authenticator {
     if (by === 'socket') return true;
     if (by === 'loopback') return !this.#needsLogin;
     if (by === 'proxy') return this.#options.proxy !== undefined;
-    return this.#options.tokens.some(
-      (token) => token.name === name && token.role === role && !hasExpired(token, now),
-    );
+    return this.#logins.isValid(name, role, now);
   }
 
   get #needsLogin(): boolean {
@@ -95,20 +91,13 @@ export class Authenticator {
   }
 
   #byToken(text: string, address: string, now: number): Authentication {
-    const waitMs = this.#failedLogins.waitMs(address, now);
-    if (waitMs > 0) return { failure: 'blocked', waitMs };
-    const token = findToken(text, this.#options.tokens, now);
-    if (token !== undefined) return { principal: { name: token.name, role: token.role, by: 'token' } };
-    this.#failedLogins.add(address, now);
-    return { failure: 'wrong' };
+    const found = this.#logins.logIn(text, address, now);
+    if ('failure' in found) return found;
+    return { principal: { name: found.name, role: found.role, by: 'token' } };
   }
 
   #isProxy(address: string): boolean {
     const place = parseMappedPrefix(withoutMapping(address));
     return this.#proxyNetworks.some((network) => isWithin(place, network));
   }
-}
-
-function bearer(authorization: string): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(authorization)?.[1];
 }

@@ -1,7 +1,7 @@
 /** What a server needs before it may be reached from elsewhere. Pure. */
 import type { Listen } from '@weir/config';
 import { OptionError } from '@weir/ebpf/errors';
-import { isLoopback } from '../config/loopback.js';
+import { isLoopback } from '@weir/http/auth';
 
 /** How a server is protected. */
 export interface Protection {

@@ -4,7 +4,7 @@
  * @module @weir/server/config
  */
 
+export { isLoopback } from '@weir/http/auth';
 export type { Destination, NetworkDestination, UnixDestination } from './destination.js';
-export { isLoopback } from './loopback.js';
 export { parseServeConfig, readServeConfig, serveSchemaText } from './serve-config.js';
 export { DEFAULT_LISTEN, type ServeConfig } from './serve-schema.js';

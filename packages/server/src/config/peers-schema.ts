@@ -2,8 +2,8 @@
 import { isIP } from 'node:net';
 import { absolutePath, duration } from '@weir/config';
 import { OptionError } from '@weir/ebpf/errors';
+import { isLoopback } from '@weir/http/auth';
 import { z } from 'zod';
-import { isLoopback } from './loopback.js';
 
 /** Names in messages and on the map. */
 const peerName = /^[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,252}[A-Za-z0-9])?$/;

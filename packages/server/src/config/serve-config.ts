@@ -1,8 +1,8 @@
 /** Parses a configuration file of `weir serve`. */
 import { readFileSync } from 'node:fs';
 import { type ConfigFormat, type Finding, jsonSchema, parseYaml } from '@weir/config';
+import { isLoopback } from '@weir/http/auth';
 import { exporterFindings } from './exporter-findings.js';
-import { isLoopback } from './loopback.js';
 import { isInClear, peerNameOf } from './peers-schema.js';
 import { recordFilterFindings } from './record-filter.js';
 import { type ServeConfig, serveSchema } from './serve-schema.js';

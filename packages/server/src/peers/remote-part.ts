@@ -2,8 +2,8 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { API_BASE } from '@weir/http/api';
 import { z } from 'zod';
-import { API_BASE } from '../api/openapi.js';
 import { plain } from '../exporters/exported-record.js';
 import { TimeLimit } from '../exporters/time-limit.js';
 import { checkedAnswer } from './answer-checks.js';

@@ -2,24 +2,25 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { Listen } from '@weir/config';
+import { TokenSource } from '@weir/http/auth';
+import { readTlsFiles, type TlsFiles } from '@weir/http/server';
 import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.js';
 import { requireProtection } from '../auth/protection.js';
+import { type Role, roles } from '../auth/roles.js';
 import type { ServeConfig } from '../config/serve-schema.js';
-import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
 import { serverPlaces } from './places.js';
-import { TokenSource } from './token-source.js';
 
 /** Logins of a configuration, and the tokens of its folder, which are read again when they change. */
 export class Access implements Disposable {
   readonly authenticator: Authenticator;
-  readonly #tokens: TokenSource;
+  readonly #tokens: TokenSource<Role>;
   #config: ServeConfig;
 
   /** @throws FormatError for a damaged file of tokens */
   constructor(config: ServeConfig, onProblem: (message: string) => void) {
     this.#config = config;
     const onTokens = () => this.authenticator.update(this.#logins());
-    this.#tokens = new TokenSource(serverPlaces(config.folder).tokens, onTokens, onProblem);
+    this.#tokens = new TokenSource(serverPlaces(config.folder).tokens, roles, onTokens, onProblem);
     this.authenticator = new Authenticator(this.#logins());
   }
 

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } fro
 import { networkInterfaces } from 'node:os';
 import { isAddress } from '@weir/ebpf/address';
 import { OptionError } from '@weir/ebpf/errors';
-import { isLoopback } from '../config/loopback.js';
+import { isLoopback } from '@weir/http/auth';
 import { listenersAt, listListeners } from './listeners.js';
 import type { ServePaths } from './paths.js';
 

@@ -1,10 +1,10 @@
 /** A server that answers about the histories of many hosts, and records nothing. */
 import { HistoryError } from '@weir/history';
+import { AuditLog, Refusals } from '@weir/http/auth';
+import { ApiServer } from '@weir/http/server';
 import { createApp } from '../api/app.js';
-import { AuditLog } from '../auth/audit-log.js';
-import { Refusals } from '../auth/refusals.js';
+import { appListener } from '../api/app-listener.js';
 import type { ServeConfig } from '../config/serve-schema.js';
-import { ApiServer } from '../http/api-server.js';
 import { ImportedHistories } from '../imports/imported-histories.js';
 import { readingMetrics } from '../metrics/reading-metrics.js';
 import type { Page } from '../page/page-response.js';
@@ -74,7 +74,12 @@ export class ReadServer implements AsyncDisposable {
     const open = inherited.length > 0 ? inherited.map((fd) => ({ fd })) : config.listen;
     const places = [...open, ...(localSocket === undefined ? [] : [{ path: localSocket }])];
     this.#api = this.#resources.use(
-      await ApiServer.listen({ app, places, refusals, ...(tls !== undefined && { tls }) }),
+      await ApiServer.listen({
+        listener: appListener(app),
+        places,
+        refusals,
+        ...(tls !== undefined && { tls }),
+      }),
     );
     this.#access.requireProtection(config, listenAt(this.#api.addresses));
     const published = this.#options.publish?.(this.urls);

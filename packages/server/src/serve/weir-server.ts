@@ -4,14 +4,14 @@ import { HistoryStore } from '@weir/history';
 import type { Shipper } from '@weir/history/clickhouse';
 import { queryListedOpen } from '@weir/history/query';
 import { SCHEMA_VERSION } from '@weir/history/schema';
+import { AuditLog, Refusals } from '@weir/http/auth';
+import { ApiServer, type ListenPlace } from '@weir/http/server';
 import { createApp } from '../api/app.js';
-import { AuditLog } from '../auth/audit-log.js';
-import { Refusals } from '../auth/refusals.js';
+import { appListener } from '../api/app-listener.js';
 import { BalancerHistory } from '../balancer/balancer-history.js';
 import { BalancerLog } from '../balancer/balancer-log.js';
 import type { ServeConfig } from '../config/serve-schema.js';
 import { ExporterSet, loadExporters } from '../exporters/index.js';
-import { ApiServer, type ListenPlace } from '../http/api-server.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
 import { IngestServer } from '../ingest/ingest-server.js';
 import { LookupError } from '../ingest/pending-lookups.js';
@@ -141,7 +141,12 @@ export class WeirServer implements AsyncDisposable {
     const app = this.#createApp(store, { balancers, live, audit, refusals, metrics });
     const places = this.#places();
     this.#api = this.#resources.use(
-      await ApiServer.listen({ app, places, refusals, ...(tls !== undefined && { tls }) }),
+      await ApiServer.listen({
+        listener: appListener(app),
+        places,
+        refusals,
+        ...(tls !== undefined && { tls }),
+      }),
     );
     // Sockets of the service manager are where they are, whatever the configuration says.
     this.#access.requireProtection(config, listenAt(this.#api.addresses));

@@ -1,14 +1,14 @@
 /** A server of the API on a port of loopback, for real HTTP. */
 import assert from 'node:assert/strict';
+import type { AllowedHosts, AuditLog } from '@weir/http/auth';
+import { Refusals } from '@weir/http/auth';
+import type { TlsFiles } from '@weir/http/server';
+import { ApiServer, type ListenPlace } from '@weir/http/server';
 import { createApp } from '../../src/api/app.js';
+import { appListener } from '../../src/api/app-listener.js';
 import type { ApiHistory, ImportedFiles } from '../../src/api/history.js';
 import type { BalancerServices, PeerStatus, RequestLimits } from '../../src/api/services.js';
-import type { AuditLog } from '../../src/auth/audit-log.js';
 import { Authenticator, type AuthenticatorOptions } from '../../src/auth/authenticator.js';
-import type { AllowedHosts } from '../../src/auth/host-check.js';
-import { Refusals } from '../../src/auth/refusals.js';
-import { ApiServer, type ListenPlace } from '../../src/http/api-server.js';
-import type { TlsFiles } from '../../src/http/tls-files.js';
 import type { Page } from '../../src/page/page-response.js';
 import type { HistoryPart } from '../../src/peers/history-part.js';
 import { LiveHub } from '../../src/stream/live-hub.js';
@@ -70,7 +70,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   });
   const places = options.places ?? [{ host: '127.0.0.1', port: 0 }];
   const server = await ApiServer.listen({
-    app,
+    listener: appListener(app),
     places,
     ...(tls !== undefined && { tls }),
     ...(refusals && { refusals }),

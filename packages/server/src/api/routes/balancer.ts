@@ -1,5 +1,6 @@
 /** The balancers of the collectors' hosts. */
 import { isIP } from 'node:net';
+import { ProblemError } from '@weir/http/api';
 import { z } from 'zod';
 import type { MsSpan, TimedChange } from '../../balancer/balancer-history.js';
 import { balancerSeries, gapsBetween } from '../../balancer/balancer-series.js';
@@ -7,7 +8,6 @@ import { LookupError } from '../../ingest/pending-lookups.js';
 import type { SeenBalancer } from '../../wire/balancer-messages.js';
 import { balancerOf, changeOf, msText, seriesOf } from '../balancer-json.js';
 import type { Range } from '../history.js';
-import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 import { rangeJsonOf } from '../row-json.js';
 import {

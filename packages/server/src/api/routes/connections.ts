@@ -1,9 +1,9 @@
 /** Connections that ended, one by one. */
 import { type ConnectionKey, connectionSorts } from '@weir/history/query';
+import { ProblemError } from '@weir/http/api';
 import { z } from 'zod';
 import { joinedOf } from '../joined-json.js';
 import { readPageCursor, writePageCursor } from '../page-cursor.js';
-import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 import { coverageOf, endOf, intervalOf, openOf } from '../row-json.js';
 import { joinedJson } from '../schemas/joined-values.js';

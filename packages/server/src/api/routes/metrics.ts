@@ -1,6 +1,6 @@
 /** Metrics for Prometheus. */
 import { contentType } from '@weir/balancer/metrics-text';
-import { ProblemError } from '../problem.js';
+import { ProblemError } from '@weir/http/api';
 import { type Route, route } from '../route.js';
 import type { RouteServices } from '../services.js';
 

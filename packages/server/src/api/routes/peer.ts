@@ -1,4 +1,6 @@
 /** Questions of other servers of Weir. */
+
+import { ProblemError } from '@weir/http/api';
 import { z } from 'zod';
 import type { PartName } from '../../peers/history-part.js';
 import {
@@ -10,7 +12,6 @@ import {
   questionSchemas,
 } from '../../peers/peer-protocol.js';
 import { fromWire, toWire } from '../../peers/wire-value.js';
-import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 import type { RouteServices } from '../services.js';
 

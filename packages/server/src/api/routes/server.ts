@@ -1,9 +1,9 @@
 /** The server itself: whether it works, and what it is. */
 import type { ReadingStatus, ShippingStatus } from '@weir/history/clickhouse';
 import { timeText } from '@weir/history/rows';
+import { ProblemError } from '@weir/http/api';
 import { z } from 'zod';
 import { roles } from '../../auth/roles.js';
-import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 import { time } from '../schemas/values.js';
 import type { RouteServices, ServerDetails } from '../services.js';

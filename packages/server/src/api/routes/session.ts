@@ -1,8 +1,9 @@
 /** Logins of pages: browsers keep the token in a cookie that no script can read. */
+
+import { ProblemError } from '@weir/http/api';
 import { z } from 'zod';
 import { roles } from '../../auth/roles.js';
 import { SESSION_COOKIE } from '../../auth/session-cookie.js';
-import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 
 /** Routes for logins. */

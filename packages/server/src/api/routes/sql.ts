@@ -1,7 +1,7 @@
 /** SQL of users. */
 import { OptionError } from '@weir/ebpf/errors';
+import { ProblemError } from '@weir/http/api';
 import { z } from 'zod';
-import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 import { source } from '../schemas/parameters.js';
 import type { RouteServices } from '../services.js';

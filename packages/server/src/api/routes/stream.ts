@@ -1,7 +1,8 @@
 /** The live stream. */
+
+import { ProblemError } from '@weir/http/api';
 import { z } from 'zod';
 import { eventStream } from '../../stream/event-stream.js';
-import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 import { filterOf, filterText } from '../schemas/parameters.js';
 import type { RouteServices } from '../services.js';

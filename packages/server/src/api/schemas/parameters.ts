@@ -3,10 +3,10 @@ import { accepts } from '@weir/config';
 import { parseDuration } from '@weir/ebpf/duration';
 import { userId } from '@weir/ebpf/sys';
 import { filterSource, groupFields, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
+import { ProblemError } from '@weir/http/api';
 import { FilterError, MAX_FILTER_LENGTH, parseFilter } from '@weir/tracer/filter';
 import { z } from 'zod';
 import type { Range } from '../history.js';
-import { ProblemError } from '../problem.js';
 
 const MAX_TIME_LENGTH = 100;
 const MAX_FIELDS = Object.keys(groupFields).length;

@@ -1,14 +1,14 @@
 /** Reads what a request says, by the schemas of its route. */
 import { findings, knownKeys } from '@weir/config';
 import type { z } from 'zod';
+import type { ApiRoute } from './api-route.js';
 import { ProblemError } from './problem.js';
-import type { Route } from './route.js';
 
 /** The longest body of a request with JSON, bytes. */
 export const MAX_BODY_BYTES = 1_000_000;
 
 /** The parameters behind the question mark. @throws ProblemError */
-export function readQuery(route: Route, parameters: URLSearchParams): unknown {
+export function readQuery(route: ApiRoute, parameters: URLSearchParams): unknown {
   const values: Record<string, string> = {};
   for (const [name, value] of parameters) {
     if (Object.hasOwn(values, name)) throw problemOf([{ parameter: name, message: 'it is there twice' }]);
@@ -22,12 +22,12 @@ export function readQuery(route: Route, parameters: URLSearchParams): unknown {
 }
 
 /** The parameters in the path. @throws ProblemError */
-export function readPath(route: Route, parameters: Readonly<Record<string, string>>): unknown {
+export function readPath(route: ApiRoute, parameters: Readonly<Record<string, string>>): unknown {
   return route.pathParameters === undefined ? {} : check(route.pathParameters, parameters);
 }
 
 /** The body. @throws ProblemError */
-export async function readBody(route: Route, request: Request): Promise<unknown> {
+export async function readBody(route: ApiRoute, request: Request): Promise<unknown> {
   if (route.body === undefined) return undefined;
   const type = request.headers.get('content-type') ?? '';
   if (!/^application\/json *(?:;|$)/i.test(type))

@@ -1,14 +1,14 @@
 /** Tokens: random, shown once, and stored as a digest. Pure. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Role } from './roles.js';
 
 const PREFIX = 'weir_';
 const RANDOM_BYTES = 32;
 const format = /^weir_[A-Za-z0-9_-]{43}$/;
 
 /** A token as it is stored. */
-export interface StoredToken {
+export interface StoredToken<Role extends string = string> {
   readonly name: string;
+  /** What it allows. */
   readonly role: Role;
   /** SHA-256 of the token, 64 hexadecimal digits: nobody can guess 256 random bits, so no slow digest is needed. */
   readonly sha256: string;
@@ -29,7 +29,7 @@ export function tokenDigest(token: string): string {
 }
 
 /** Whether a token is refused from now on, or was before. @param now Milliseconds since 1970. */
-export function hasExpired({ expires }: StoredToken, now: number): boolean {
+export function hasExpired({ expires }: Pick<StoredToken, 'expires'>, now: number): boolean {
   return expires !== undefined && Date.parse(expires) <= now;
 }
 
@@ -38,14 +38,14 @@ export function hasExpired({ expires }: StoredToken, now: number): boolean {
  *
  * @param now Milliseconds since 1970.
  */
-export function findToken(
+export function findToken<Role extends string>(
   text: string,
-  tokens: readonly StoredToken[],
+  tokens: readonly StoredToken<Role>[],
   now: number,
-): StoredToken | undefined {
+): StoredToken<Role> | undefined {
   const isToken = format.test(text);
   const digest = Buffer.from(tokenDigest(isToken ? text : ''), 'hex');
-  let found: StoredToken | undefined;
+  let found: StoredToken<Role> | undefined;
   for (const token of tokens) {
     if (timingSafeEqual(digest, Buffer.from(token.sha256, 'hex'))) found = token;
   }

@@ -19,11 +19,17 @@ export interface AuditEntry {
   readonly detail?: string;
 }
 
+/** Where entries are written to. */
+export interface AuditSink {
+  /** Writes an entry. */
+  add(entry: AuditEntry): void;
+}
+
 const DEFAULT_MAX_BYTES = 10_000_000;
 const MAX_TEXT = 1000;
 
 /** Appends to a file; when that is long, it becomes `FILE.1`, and a new one is begun. */
-export class AuditLog implements Disposable {
+export class AuditLog implements AuditSink, Disposable {
   readonly #path: string;
   readonly #maxBytes: number;
   readonly #onProblem: (message: string) => void;

@@ -1,31 +1,38 @@
 /** The tokens of a file, read again when it changes: a token that is added or removed counts within seconds. */
 import { statSync } from 'node:fs';
-import type { StoredToken } from '../auth/token.js';
-import { readTokens } from '../auth/token-file.js';
+import type { StoredToken } from './token.js';
+import { readTokenFile } from './token-file.js';
 
 const INTERVAL_MS = 500;
 
 /** Watches the file. */
-export class TokenSource implements Disposable {
+export class TokenSource<Role extends string> implements Disposable {
   readonly #path: string;
+  readonly #roles: readonly Role[];
   readonly #onProblem: (message: string) => void;
   readonly #timer: NodeJS.Timeout;
   #version: string;
-  #tokens: readonly StoredToken[];
+  #tokens: readonly StoredToken<Role>[];
 
   /** Reads the file. @throws FormatError for a damaged one, or one that others may read */
-  constructor(path: string, onChange: () => void, onProblem: (message: string) => void) {
+  constructor(
+    path: string,
+    roles: readonly Role[],
+    onChange: () => void,
+    onProblem: (message: string) => void,
+  ) {
     this.#path = path;
+    this.#roles = roles;
     this.#onProblem = onProblem;
     this.#version = versionOf(path);
-    this.#tokens = readTokens(path);
+    this.#tokens = readTokenFile(path, roles);
     this.#timer = setInterval(() => {
       if (this.refresh()) onChange();
     }, INTERVAL_MS).unref();
   }
 
   /** The tokens as they were read last. */
-  get tokens(): readonly StoredToken[] {
+  get tokens(): readonly StoredToken<Role>[] {
     return this.#tokens;
   }
 
@@ -35,7 +42,7 @@ export class TokenSource implements Disposable {
     if (version === this.#version) return false;
     this.#version = version;
     try {
-      this.#tokens = readTokens(this.#path);
+      this.#tokens = readTokenFile(this.#path, this.#roles);
       return true;
     } catch (error) {
       this.#onProblem(`the earlier tokens stay valid: ${(error as Error).message}`);

@@ -14,7 +14,6 @@ import {
 import { dirname } from 'node:path';
 import { FormatError, OptionError } from '@weir/ebpf/errors';
 import { z } from 'zod';
-import { type Role, roles } from './roles.js';
 import { newToken, type StoredToken, tokenDigest } from './token.js';
 
 const MAX_TOKENS = 1000;
@@ -22,31 +21,41 @@ const MAX_TOKENS = 1000;
 /** Names of tokens, as they are shown in lists and in the audit log. */
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$/);
 
-const fileSchema = z.strictObject({
-  version: z.literal(1),
-  tokens: z
-    .array(
-      z.strictObject({
-        name,
-        role: z.enum(roles),
-        sha256: z.string().regex(/^[0-9a-f]{64}$/),
-        created: z.iso.datetime(),
-        expires: z.iso.datetime().exactOptional(),
-      }),
-    )
-    .max(MAX_TOKENS),
-});
+function fileSchema<Role extends string>(roles: readonly Role[]) {
+  return z.strictObject({
+    version: z.literal(1),
+    tokens: z
+      .array(
+        z.strictObject({
+          name,
+          role: z.enum(roles as readonly [Role, ...Role[]]),
+          sha256: z.string().regex(/^[0-9a-f]{64}$/),
+          created: z.iso.datetime(),
+          expires: z.iso.datetime().exactOptional(),
+        }),
+      )
+      .max(MAX_TOKENS),
+  });
+}
 
 /** What a new token is to be. */
-export interface TokenRequest {
+export interface TokenRequest<Role extends string = string> {
   readonly name: string;
   readonly role: Role;
   /** Milliseconds since 1970. */
   readonly expires?: number;
 }
 
-/** Reads all tokens; none where there is no file. @throws FormatError for a damaged one, or one that others may read */
-export function readTokens(path: string): readonly StoredToken[] {
+/**
+ * Reads all tokens; none where there is no file.
+ *
+ * @param roles What tokens may allow there.
+ * @throws FormatError for a damaged one, or one that others may read
+ */
+export function readTokenFile<Role extends string>(
+  path: string,
+  roles: readonly Role[],
+): readonly StoredToken<Role>[] {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -59,15 +68,19 @@ export function readTokens(path: string): readonly StoredToken[] {
   try {
     const { mode } = fstatSync(fd);
     if ((mode & 0o077) !== 0) throw new FormatError(`${path} can be read by others: chmod 600 ${path}`);
-    return parse(path, readFileSync(fd, 'utf8'));
+    return parse(path, readFileSync(fd, 'utf8'), roles);
   } finally {
     closeSync(fd);
   }
 }
 
-function parse(path: string, text: string): readonly StoredToken[] {
+function parse<Role extends string>(
+  path: string,
+  text: string,
+  roles: readonly Role[],
+): readonly StoredToken<Role>[] {
   try {
-    return fileSchema.parse(JSON.parse(text)).tokens;
+    return fileSchema(roles).parse(JSON.parse(text)).tokens as readonly StoredToken<Role>[];
   } catch (error) {
     const what = error instanceof SyntaxError ? error.message : 'something in it has another form';
     throw new FormatError(`${path} is no file of tokens: ${what}`, { cause: error });
@@ -88,8 +101,13 @@ export function checkTokenName(text: string): void {
  * @returns The token itself, which is stored nowhere.
  * @throws OptionError for a name that is in use, or is none
  */
-export function addToken(path: string, request: TokenRequest, now = Date.now()): string {
-  const tokens = readTokens(path);
+export function addTokenTo<Role extends string>(
+  path: string,
+  roles: readonly Role[],
+  request: TokenRequest<Role>,
+  now = Date.now(),
+): string {
+  const tokens = readTokenFile(path, roles);
   checkTokenName(request.name);
   if (tokens.some((token) => token.name === request.name))
     throw new OptionError(
@@ -111,8 +129,8 @@ export function addToken(path: string, request: TokenRequest, now = Date.now()):
 }
 
 /** Removes a token. @throws OptionError if there is none of that name */
-export function removeToken(path: string, name: string): void {
-  const tokens = readTokens(path);
+export function removeTokenFrom(path: string, roles: readonly string[], name: string): void {
+  const tokens = readTokenFile(path, roles);
   const rest = tokens.filter((token) => token.name !== name);
   if (rest.length === tokens.length) throw new OptionError(`there is no token ${name}`);
   write(path, rest);

@@ -4,8 +4,8 @@
  */
 import { isIPv6 } from 'node:net';
 import { canonicalAddress, isAddress } from '@weir/ebpf/address';
-import { isLoopback } from '../config/loopback.js';
 import { withoutMapping } from './client-address.js';
+import { isLoopback } from './loopback.js';
 
 /** What is allowed. */
 export interface AllowedHosts {

@@ -1,6 +1,6 @@
 /** What was refused, in the audit log: no client can fill that with what it sends. */
 import { BoundedMap } from '@weir/ebpf/bounded-map';
-import type { AuditEntry, AuditLog } from './audit-log.js';
+import type { AuditEntry, AuditSink } from './audit-log.js';
 
 /** A request that was refused. */
 export type Refusal = Omit<AuditEntry, 'event' | 'count'> & {
@@ -15,11 +15,11 @@ const MAX_DETAIL = 300;
 
 /** Writes one entry a minute for each kind and address; the next one counts those between. */
 export class Refusals {
-  readonly #audit: AuditLog;
+  readonly #audit: AuditSink;
   readonly #nowMs: () => number;
   readonly #written = new BoundedMap<string, { readonly atMs: number; readonly more: number }>(MAX_CLIENTS);
 
-  constructor(audit: AuditLog, nowMs: () => number = () => performance.now()) {
+  constructor(audit: AuditSink, nowMs: () => number = () => performance.now()) {
     this.#audit = audit;
     this.#nowMs = nowMs;
   }

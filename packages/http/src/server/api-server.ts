@@ -3,12 +3,9 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { OptionError } from '@weir/ebpf/errors';
 import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
-import type { Hono } from 'hono';
-import { type AppEnvironment, IDLE_TIMEOUT_MS } from '../api/app.js';
-import { ProblemError, problemKinds, problemResponse } from '../api/problem.js';
+import { problemKinds } from '../api/problem.js';
 import type { Refusals } from '../auth/refusals.js';
 import { withHostHeader } from './host-header.js';
 import { rawProblem, rawProblemOf } from './raw-problem.js';
@@ -25,35 +22,52 @@ export type ListenPlace =
 
 /** What a server is made of. */
 export interface ApiServerOptions {
-  readonly app: Hono<AppEnvironment>;
+  /** Answers requests whose header Host is one. */
+  readonly listener: RequestListener;
   readonly places: readonly ListenPlace[];
   /** For all places but Unix sockets. */
   readonly tls?: TlsFiles;
   /** Where requests are written to that no route gets to see. */
   readonly refusals?: Refusals;
+  readonly limits?: Partial<ConnectionLimits>;
 }
 
 /** Room for a filter of the greatest length, encoded. */
 const MAX_HEADER_BYTES = 64 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
-/** An imported file may take long to arrive. */
-const REQUEST_TIMEOUT_MS = 3_600_000;
-const MAX_CONNECTIONS = 2_000;
+
+/** Time without a byte after which a connection ends. */
+export const IDLE_TIMEOUT_MS = 60_000;
+
+/** What clients can hold on to. */
+export interface ConnectionLimits {
+  /** Connections at the same time. Default 2,000. */
+  readonly connections: number;
+  /** Time in which a request arrives with its body, milliseconds. Default: an hour, as an imported file may take long. */
+  readonly requestMs: number;
+}
+
+const defaultLimits: ConnectionLimits = { connections: 2_000, requestMs: 3_600_000 };
 
 /** Serves the API until it is closed. */
 export class ApiServer implements AsyncDisposable {
   readonly #servers: (Server | TlsServer)[] = [];
 
   /** Listens at all places, or at none. @throws OptionError, Error of the system */
-  static async listen({ app, places, tls, refusals }: ApiServerOptions): Promise<ApiServer> {
+  static async listen({
+    listener: answer,
+    places,
+    tls,
+    refusals,
+    limits,
+  }: ApiServerOptions): Promise<ApiServer> {
     const api = new ApiServer();
-    const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: noAddress });
-    const listener = withHostHeader(answer as RequestListener, refusals);
+    const listener = withHostHeader(answer, refusals);
     try {
       for (const place of places) {
         const server =
           'path' in place || tls === undefined ? createPlain(listener) : createTls(listener, tls);
-        protect(server, refusals);
+        protect(server, refusals, { ...defaultLimits, ...limits });
         await api.#listen(place, server);
       }
       return api;
@@ -132,11 +146,6 @@ async function closeServer(server: Server | TlsServer): Promise<void> {
 /** Hosts are checked by {@link withHostHeader}. */
 const httpOptions = { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false } as const;
 
-/** What asks for no address gets no further than this. */
-function noAddress(): Response {
-  return problemResponse(new ProblemError('request', 'this is no address of this server'));
-}
-
 function createPlain(listener: RequestListener): Server {
   return createServer(httpOptions, listener);
 }
@@ -146,12 +155,16 @@ function createTls(listener: RequestListener, { cert, key }: TlsFiles): TlsServe
 }
 
 /** Bounds what clients can hold on to. */
-function protect(server: Server | TlsServer, refusals: Refusals | undefined): void {
+function protect(
+  server: Server | TlsServer,
+  refusals: Refusals | undefined,
+  { connections, requestMs }: ConnectionLimits,
+): void {
   server.headersTimeout = HEADERS_TIMEOUT_MS;
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.requestTimeout = requestMs;
   server.timeout = IDLE_TIMEOUT_MS;
   server.keepAliveTimeout = 5_000;
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = connections;
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // The peer has gone, or an answer is under way already.
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();

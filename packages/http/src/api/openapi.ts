@@ -1,7 +1,7 @@
 /** The OpenAPI document, from the descriptions of the routes. Pure. */
 import { z } from 'zod';
+import type { ApiRoute } from './api-route.js';
 import { PROBLEM_TYPE, problemKinds } from './problem.js';
-import type { Route } from './route.js';
 
 type Json = Record<string, unknown>;
 
@@ -9,7 +9,7 @@ type Json = Record<string, unknown>;
 export const API_BASE = '/api/v1';
 
 /** The path of a route from the root. */
-export function pathOf({ path, isRoot = false }: Route): string {
+export function pathOf({ path, isRoot = false }: Pick<ApiRoute, 'path' | 'isRoot'>): string {
   return isRoot ? path : `${API_BASE}${path}`;
 }
 
@@ -46,7 +46,7 @@ const problemJson = z.object({
     .describe('Parameters that are wrong.'),
 });
 
-function operationOf(route: Route): Json {
+function operationOf(route: ApiRoute): Json {
   const { summary, role, query, pathParameters, body, answer, answerType } = route;
   const parameters = [...parametersOf(pathParameters, 'path'), ...parametersOf(query, 'query')];
   const content =
@@ -71,15 +71,22 @@ function operationOf(route: Route): Json {
 
 const problemRef = { $ref: '#/components/schemas/Problem' };
 
-function operationId({ method, path }: Route): string {
+function operationId({ method, path }: ApiRoute): string {
   const words = path.replace(/[{}]/g, '').split(/[/-]/).filter(Boolean);
   return [method, ...words]
     .map((word, i) => (i === 0 ? word : word[0]!.toUpperCase() + word.slice(1)))
     .join('');
 }
 
-/** The document. @param version Version of Weir. */
-export function openApiDocument(routes: readonly Route[], version: string): Json {
+/** What an API is. */
+export interface ApiInfo {
+  /** Version of Weir. */
+  readonly version: string;
+  readonly summary: string;
+}
+
+/** The document. */
+export function openApiDocument(routes: readonly ApiRoute[], { version, summary }: ApiInfo): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
     const path = pathOf(route);
@@ -90,7 +97,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
     info: {
       title: 'Weir',
       version,
-      summary: 'The memory of every connection of a host.',
+      summary,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
