@@ -7,6 +7,7 @@ import { essentialName } from '../src/btf/names.js';
 import { Btf } from '../src/btf/parse.js';
 import { type BtfType, Kind, Linkage } from '../src/btf/types.js';
 import { FormatError, OptionError } from '../src/errors.js';
+import { splitBlob } from './support/split-btf.js';
 
 /** One of each kind, with everything that can be said of it. */
 const everyKind: readonly BtfType[] = [
@@ -141,34 +142,18 @@ test('a flavour is what follows the last three underscores between other charact
   }
 });
 
-/** A module's BTF: types and strings that continue those of a base. */
-function splitBlob(base: Btf): Uint8Array {
-  const blob = encodeTypes([
-    {
-      kind: Kind.struct,
-      name: 'shared',
-      size: 4,
-      members: [{ name: 'own', typeId: 1, bitOffset: 0, bitSize: 0 }],
-    },
-    { kind: Kind.ptr, name: '', typeId: base.length },
-  ]);
-  const view = new DataView(blob.buffer);
-  // The struct is named by a string of the base; its member by the blob's own.
-  const shared = Buffer.from(base.encode()).indexOf('\0shared\0') + 1;
-  const baseHeader = new DataView(base.encode().buffer);
-  view.setUint32(24, shared - 24 - baseHeader.getUint32(16, true), true);
-  view.setUint32(36, view.getUint32(36, true) + base.stringsLength, true);
-  return blob;
-}
-
 test('split BTF continues the ids and strings of its base', () => {
   const builder = new BtfBuilder();
   const int = builder.addInt('int', 4);
   const first = builder.addStruct('shared', 4, [{ name: 'a', typeId: int, offset: 0 }]);
   const base = builder.build();
-  const split = Btf.parse(splitBlob(base), base);
+  const blob = splitBlob(base);
+  assert.throws(() => Btf.parse(blob), /does not begin with a NUL/);
+  const split = Btf.parse(blob, base);
   assert.equal(split.firstId, base.length);
-  assert.equal(split.length, base.length + 2);
+  assert.equal(split.length, base.length + 3);
+  assert.deepEqual(split.typesByName('first_of_all'), [base.length + 2]);
+  assert.deepEqual(split.typesByName('own'), []);
   assert.deepEqual(split.typesByName('shared'), [first, base.length]);
   assert.deepEqual(base.typesByName('shared'), [first]);
   assert.deepEqual(split.type(base.length), {

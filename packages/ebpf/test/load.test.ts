@@ -5,6 +5,7 @@ import { parseKernelConfig } from '../src/features/config.js';
 import { Btf, BtfBuilder, KernelSymbols, Kind } from '../src/index.js';
 import { assemble, insn } from '../src/insn/assembler.js';
 import { fillKconfig, type KconfigSource } from '../src/load/kconfig.js';
+import { functionModules, type ResolvedSymbol } from '../src/load/ksyms.js';
 import { prepareInstructions } from '../src/load/prepare.js';
 import { type BtfSupport, sanitizeBtf } from '../src/load/sanitize.js';
 import type { KconfigVariable, ProgramSpec } from '../src/object/spec.js';
@@ -172,7 +173,6 @@ function program(instructions: Uint8Array, more: Partial<ProgramSpec> = {}): Pro
 }
 
 const context = {
-  targets: [],
   mapFd: (name: string) => ({ first: 5, second: 6 })[name] ?? -1,
   symbols: new Map(),
   probeReadKernel: true,
@@ -228,7 +228,7 @@ describe('prepareInstructions', () => {
       {
         ...context,
         symbols: new Map([
-          ['typed', { kind: 'typed', btfId: 77 }],
+          ['typed', { kind: 'typed', of: 'function', btfId: 77, btfFd: 0 }],
           ['address', { kind: 'address', address: 0xffff_ffff_8123_4567n }],
           ['absent', { kind: 'missing' }],
         ]),
@@ -240,6 +240,31 @@ describe('prepareInstructions', () => {
     assert.equal(view.getUint32(28, true), 0xffff_ffff);
     assert.deepEqual([view.getUint8(33) >> 4, view.getInt32(36, true)], [2, 77]);
     assert.equal(view.getUint8(41) >> 4, 0);
+  });
+
+  it('refers to variables of modules by descriptor, to their functions by its place in the array', () => {
+    const code = assemble(insn.loadImmediate64(1, 0n), insn.call(-1), insn.call(-1), insn.exit());
+    const symbols = new Map<string, ResolvedSymbol>([
+      ['variable', { kind: 'typed', of: 'variable', btfId: 70, btfFd: 21 }],
+      ['function', { kind: 'typed', of: 'function', btfId: 71, btfFd: 22 }],
+      ['builtin', { kind: 'typed', of: 'function', btfId: 72, btfFd: 0 }],
+    ]);
+    const externReferences = [
+      { index: 0, name: 'variable', kind: 'ksym' },
+      { index: 2, name: 'function', kind: 'kfunc' },
+      { index: 3, name: 'builtin', kind: 'kfunc' },
+    ] as const;
+    const fdArray = functionModules(symbols.values());
+    assert.deepEqual(fdArray, [0, 22]);
+    const { instructions } = prepareInstructions(program(code, { externReferences }), {
+      ...context,
+      symbols,
+      fdArray,
+    });
+    const view = new DataView(instructions.buffer);
+    assert.deepEqual([view.getUint8(1) >> 4, view.getInt32(4, true), view.getInt32(12, true)], [3, 70, 21]);
+    assert.deepEqual([view.getUint8(17) >> 4, view.getInt16(18, true), view.getInt32(20, true)], [2, 1, 71]);
+    assert.deepEqual([view.getUint8(25) >> 4, view.getInt16(26, true), view.getInt32(28, true)], [2, 0, 72]);
   });
 
   it('refuses references that do not fit the code', () => {

@@ -28,8 +28,12 @@ export interface Sections {
   readonly layout: Extent;
 }
 
-/** Reads and checks the header. @throws FormatError */
-export function parseHeader(bytes: Uint8Array): Sections {
+/**
+ * Reads and checks the header.
+ * @param split The blob continues the strings of a base, which begin with the empty one; its own need not.
+ * @throws FormatError
+ */
+export function parseHeader(bytes: Uint8Array, split = false): Sections {
   if (bytes.length < headerSize) throw new FormatError(`BTF: ${bytes.length} bytes are too few for a header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const littleEndian = view.getUint16(0, true) === btfMagic;
@@ -49,9 +53,10 @@ export function parseHeader(bytes: Uint8Array): Sections {
   const types = extent('type', 8);
   const strings = extent('string', 16);
   const layout = header >= headerSize + 8 ? extent('layout', headerSize) : { start: 0, length: 0 };
-  if (strings.length > 0 && (bytes[strings.start] !== 0 || bytes[strings.start + strings.length - 1] !== 0)) {
-    throw new FormatError('BTF: the string section does not begin and end with a NUL');
-  }
+  if (strings.length > 0 && bytes[strings.start + strings.length - 1] !== 0)
+    throw new FormatError('BTF: the string section does not end with a NUL');
+  if (!split && strings.length > 0 && bytes[strings.start] !== 0)
+    throw new FormatError('BTF: the string section does not begin with a NUL');
   return { littleEndian, types, strings, layout };
 }
 

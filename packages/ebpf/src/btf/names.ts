@@ -62,25 +62,34 @@ const PREFIX = 4;
 /** 2^32 divided by the golden ratio. */
 const hashFactor = 0x9e3779b1;
 
+/** Names of types, by their offsets in strings that may begin with those of other blobs. */
+export interface NameOffsets {
+  /** For each type its name's offset, 0 where it has none. */
+  readonly starts: Uint32Array;
+  /** The string section's first offset, and the one behind its last. Types whose names lie elsewhere are left out. */
+  readonly first: number;
+  readonly end: number;
+}
+
 /** Chained hash table from the first bytes of names to the ids that bear them, in ascending order of id. */
 export class NameIndex {
   readonly #bytes: Uint8Array;
   readonly #heads: Int32Array;
   readonly #next: Int32Array;
   readonly #starts: Uint32Array;
+  readonly #first: number;
   /** Bits of a hash that are not used. */
   readonly #shift: number;
 
   /**
    * @param bytes a string section, which ends with a NUL.
-   * @param starts for each type its name's offset therein, 0 where it has none.
-   * @param firstId the id of the first of these types.
-   * @throws FormatError if a name begins outside the section, or a string is longer than any name.
+   * @throws FormatError if a string is longer than any name.
    */
-  constructor(bytes: Uint8Array, starts: Uint32Array, firstId = 1) {
+  constructor(bytes: Uint8Array, { starts, first, end }: NameOffsets) {
     refuseLongStrings(bytes);
     this.#bytes = bytes;
     this.#starts = starts;
+    this.#first = first;
     this.#shift = Math.clz32(starts.length | 15);
     const heads = new Int32Array(1 << (32 - this.#shift)).fill(-1);
     const next = new Int32Array(starts.length);
@@ -88,10 +97,8 @@ export class NameIndex {
     // From the last to the first, so that each chain ascends.
     for (let i = starts.length - 1; i >= 0; i--) {
       const start = starts[i]!;
-      if (start === 0) continue;
-      if (start >= bytes.length)
-        throw new FormatError(`BTF: type ${i + firstId} has its name outside the blob`);
-      const slot = Math.imul(prefixAt(bytes, start), hashFactor) >>> shift;
+      if (start === 0 || start < first || start >= end) continue;
+      const slot = Math.imul(prefixAt(bytes, start - first), hashFactor) >>> shift;
       next[i] = heads[slot]!;
       heads[slot] = i;
     }
@@ -110,7 +117,7 @@ export class NameIndex {
     const found: number[] = [];
     for (const slot of slots) {
       for (let i = this.#heads[slot]!; i >= 0; i = this.#next[i]!) {
-        const start = this.#starts[i]!;
+        const start = this.#starts[i]! - this.#first;
         if (!this.#endsAt(start, length, flavours)) continue;
         if (wanted.compare(this.#bytes, start, start + length, 0, length) === 0) found.push(i);
       }

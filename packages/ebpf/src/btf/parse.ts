@@ -33,7 +33,8 @@ export class Btf {
   readonly #positions: Uint32Array;
   readonly #nameOffsets: Uint32Array;
   readonly #cache: (BtfType | undefined)[] = [];
-  #names: NameIndex | undefined;
+  /** By each string section, this blob's and those of its bases: the types of this blob with their names in it. */
+  #names: readonly NameIndex[] | undefined;
   #pointerSize: number | undefined;
 
   private constructor(
@@ -66,7 +67,7 @@ export class Btf {
    * @throws FormatError if the blob is damaged or of an unknown version.
    */
   static parse(bytes: Uint8Array, base?: Btf): Btf {
-    const sections = parseHeader(bytes);
+    const sections = parseHeader(bytes, base !== undefined);
     if (base !== undefined && base.littleEndian !== sections.littleEndian) {
       throw new FormatError('BTF: the blob and its base differ in byte order');
     }
@@ -214,17 +215,31 @@ export class Btf {
   #find(name: string, flavours: boolean): readonly number[] {
     if (name === '') return [];
     const inherited = this.base === undefined ? [] : this.base.#find(name, flavours);
-    this.#names ??= new NameIndex(this.#allStrings(), this.#nameOffsets, this.firstId);
-    const own = this.#names.find(name, flavours);
+    this.#names ??= this.#indexNames();
+    const own = this.#names.flatMap((index) => index.find(name, flavours));
     for (let i = 0; i < own.length; i++) own[i]! += this.firstId;
+    if (this.#names.length > 1) own.sort((a, b) => a - b);
     return inherited.length === 0 ? own : [...inherited, ...own];
   }
 
-  /** The string section, behind that of the base: a split blob's types may be named by either. */
-  #allStrings(): Buffer {
+  /** A split blob's types may be named by its own strings or by those of its bases. */
+  #indexNames(): NameIndex[] {
+    const indexes: NameIndex[] = [];
+    for (let level: Btf | undefined = this; level !== undefined; level = level.base) {
+      const first = level.base?.stringsLength ?? 0;
+      const names = { starts: this.#nameOffsets, first, end: first + level.#strings.length };
+      indexes.push(new NameIndex(level.#ownStrings(), names));
+    }
+    const { stringsLength } = this;
+    const outside = this.#nameOffsets.findIndex((offset) => offset >= stringsLength);
+    if (outside >= 0)
+      throw new FormatError(`BTF: type ${this.firstId + outside} has its name outside the blob`);
+    return indexes;
+  }
+
+  #ownStrings(): Buffer {
     const { start, length } = this.#strings;
-    const own = this.#bytes.subarray(start, start + length);
-    return this.base === undefined ? own : Buffer.concat([this.base.#allStrings(), own]);
+    return this.#bytes.subarray(start, start + length);
   }
 
   #guessPointerSize(): number {

@@ -134,6 +134,10 @@ export class Instructions {
     return this.#view.getInt16(index * instructionSize + 2, this.littleEndian);
   }
 
+  setOffset(index: number, value: number): void {
+    this.#view.setInt16(index * instructionSize + 2, value, this.littleEndian);
+  }
+
   immediate(index: number): number {
     return this.#view.getInt32(index * instructionSize + 4, this.littleEndian);
   }

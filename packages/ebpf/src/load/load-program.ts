@@ -15,6 +15,7 @@ import { describeObstacle, privilegeObstacle } from '../sys/obstacle.js';
 import { progLoadRaw } from '../sys/prog-load.js';
 import { Command, commandName } from '../uapi/commands.js';
 import { ProgramType, programTypeName, programTypeSince } from '../uapi/program-types.js';
+import type { ModuleTypes } from './module-types.js';
 import { type AttachTarget, attachTarget } from './target.js';
 
 export interface LoadProgramOptions {
@@ -23,6 +24,10 @@ export interface LoadProgramOptions {
   readonly btfFd: number | undefined;
   /** BPF_LOG_*: 1 or 2 for the verifier's log, 4 for statistics. 0: a log only of a refusal. */
   readonly logLevel: number;
+  /** Where targets are looked for that the kernel itself lacks. */
+  readonly modules: ModuleTypes;
+  /** BTF descriptors of the modules whose functions are called, from index 1 on (5.16). */
+  readonly fdArray?: readonly number[];
 }
 
 export interface LoadedProgram {
@@ -51,7 +56,7 @@ export function loadProgram(
       `program ${program.name}: section ${program.section} does not say its type; set \`type\` before loading`,
     );
   }
-  using target = attachTarget(program);
+  const target = attachTarget(program, options.modules);
   const attr = loadAttr(program, instructions, target, options);
   const wanted = options.logLevel;
   const first = wanted === 0 ? { result: progLoadRaw(attr), log: undefined } : attemptLogged(attr, wanted);
@@ -79,7 +84,7 @@ export async function loadProgramOnThread(
   options: LoadProgramOptions,
 ): Promise<LoadedProgram> {
   if (options.logLevel === 0 && program.type !== ProgramType.unspec) {
-    using target = attachTarget(program);
+    const target = attachTarget(program, options.modules);
     const fd = await bpfOnThread(Command.progLoad, loadAttr(program, instructions, target, options));
     if (fd >= 0) return { fd: new Fd(fd), log: undefined };
   }
@@ -91,7 +96,7 @@ function loadAttr(
   program: ProgramSpec,
   instructions: Uint8Array,
   target: AttachTarget | undefined,
-  { features, btfFd }: LoadProgramOptions,
+  { features, btfFd, fdArray }: LoadProgramOptions,
 ): Attr<'progLoad'> {
   return progLoadAttr({
     progType: program.type,
@@ -101,7 +106,9 @@ function loadAttr(
     name: features.has('prog_name') ? program.name : undefined,
     expectedAttachType: features.has('expected_attach_type') ? program.expectedAttachType : undefined,
     ...(btfFd !== undefined && features.has('btf_func') ? debugInfo(program, btfFd) : {}),
-    ...(target !== undefined && { attachBtfId: target.typeId, attachBtfObjFd: target.btfFd }),
+    ...target,
+    ...(fdArray !== undefined &&
+      fdArray.length > 0 && { fdArray: new Uint8Array(Int32Array.from(fdArray).buffer) }),
   });
 }
 

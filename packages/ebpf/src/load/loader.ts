@@ -12,7 +12,7 @@ import { raiseMemlock } from '../sys/memlock.js';
 import { Globals } from './globals.js';
 import { inlineConstants } from './inline-constants.js';
 import { fillKconfig, runningKernel } from './kconfig.js';
-import { resolveKernelSymbols } from './ksyms.js';
+import { functionModules, resolveKernelSymbols } from './ksyms.js';
 import {
   type LoadedProgram,
   type LoadProgramOptions,
@@ -27,6 +27,7 @@ import {
   isLarge,
   type MapOptions,
 } from './maps.js';
+import { ModuleTypes } from './module-types.js';
 import { loadObjectBtf } from './object-btf.js';
 import {
   type PrepareContext,
@@ -87,7 +88,9 @@ export class Loader {
   readonly #spec: CollectionSpec;
   readonly #options: LoadOptions;
   readonly #features: FeatureTable;
+  readonly #modules = new ModuleTypes();
   #btf: (Disposable & { readonly fd: number }) | undefined;
+  #fdArray: readonly number[] = [];
 
   constructor(spec: CollectionSpec, options: LoadOptions) {
     this.#spec = spec;
@@ -180,8 +183,9 @@ export class Loader {
     return new Globals(this.#spec.globals, this.maps, new Set(constants.map(({ name }) => name)));
   }
 
-  /** The kernel keeps the object's types for as long as a map or program refers to them. */
+  /** The kernel keeps types, the object's and those of modules, for as long as a map or program refers to them. */
   forgetBtf(): void {
+    this.#modules[Symbol.dispose]();
     this.#btf?.[Symbol.dispose]();
   }
 
@@ -274,6 +278,8 @@ export class Loader {
       features: this.#features,
       btfFd: this.#btf?.fd,
       logLevel: this.#options.logLevel ?? 0,
+      modules: this.#modules,
+      fdArray: this.#fdArray,
     };
   }
 
@@ -287,19 +293,36 @@ export class Loader {
   #context(programs: readonly ProgramSpec[]): PrepareContext {
     const local = this.#spec.btf;
     const relocated = programs.some(({ coreRelocations }) => coreRelocations.length > 0);
-    const target = relocated ? (this.#options.btf ?? kernelBtf()) : undefined;
-    const targets = target === undefined ? [] : [target];
+    const targets = relocated ? this.#targets() : undefined;
     const names = new Set(
       programs.flatMap(({ externReferences }) => externReferences.map(({ name }) => name)),
     );
     const symbols = [...this.#spec.kernelSymbols.values()].filter(({ name }) => names.has(name));
+    const resolved = resolveKernelSymbols(symbols, { local, modules: this.#modules });
+    this.#fdArray = functionModules(resolved.values());
     return {
       local,
       targets,
-      ...(local === undefined || !relocated ? {} : { candidates: new Candidates(local, targets) }),
+      ...(local === undefined || targets === undefined ? {} : { candidates: new Candidates(local, targets) }),
       mapFd: (name) => known(this.maps, name, 'map').fd,
-      symbols: resolveKernelSymbols(symbols),
+      symbols: resolved,
+      fdArray: this.#fdArray,
       probeReadKernel: this.#features.has('probe_read_kernel'),
+    };
+  }
+
+  /** The types that relocations choose from. Types that are given stand for a whole kernel, whose modules are not this one's. */
+  #targets(): Iterable<Btf> | undefined {
+    const { btf: given } = this.#options;
+    if (given !== undefined) return [given];
+    const kernel = kernelBtf();
+    const modules = this.#modules;
+    if (kernel === undefined) return undefined;
+    return {
+      *[Symbol.iterator]() {
+        yield kernel;
+        for (const { btf } of modules.modules?.all() ?? []) yield btf;
+      },
     };
   }
 }

@@ -14,13 +14,15 @@ import type { ResolvedSymbol } from './ksyms.js';
 export interface PrepareContext {
   /** The object's own types; needed if the program has CO-RE relocations. */
   readonly local?: Btf | undefined;
-  /** The kernel's types. */
-  readonly targets: readonly Btf[];
+  /** The kernel's types, then those of modules; absent where the kernel has none. */
+  readonly targets?: Iterable<Btf> | undefined;
   /** Shared by the programs of one object. */
   readonly candidates?: Candidates;
   /** The descriptor of a map by name. */
   mapFd(name: string): number;
   readonly symbols: ReadonlyMap<string, ResolvedSymbol>;
+  /** The descriptors among which calls of modules' functions name their modules; see {@link functionModules}. */
+  readonly fdArray?: readonly number[];
   /** Whether the kernel has bpf_probe_read_kernel and its three siblings (5.5). */
   readonly probeReadKernel: boolean;
 }
@@ -66,7 +68,7 @@ function applyCore(
   if (program.coreRelocations.length === 0) return [];
   const { local, targets, candidates } = context;
   if (local === undefined) throw new FormatError(`program ${program.name} has CO-RE relocations but no BTF`);
-  if (targets.length === 0) {
+  if (targets === undefined) {
     throw new UnsupportedError(
       '/sys/kernel/btf/vmlinux',
       featureDefinitions.kernel_btf.since,
@@ -99,7 +101,7 @@ function patchSymbols(program: ProgramSpec, code: Instructions, context: Prepare
     }
     if (kind === 'kfunc') {
       expect(program, index, index < code.length && code.isCall(index));
-      patchCall(code, index, symbol);
+      patchCall(code, index, symbol, context.fdArray ?? []);
     } else {
       expect(program, index, code.isLoadImm64(index));
       patchAddress(code, index, symbol);
@@ -112,16 +114,23 @@ function patchAddress(code: Instructions, index: number, symbol: ResolvedSymbol)
   const value = typed ? BigInt(symbol.btfId) : symbol.kind === 'address' ? symbol.address : 0n;
   code.setSource(index, typed ? Pseudo.btfId : 0);
   code.setImmediate(index, Number(BigInt.asIntN(32, value)));
-  code.setImmediate(index + 1, Number(BigInt.asIntN(32, value >> 32n)));
+  // A variable of a module is found in the module's BTF, whose descriptor is here.
+  code.setImmediate(index + 1, typed ? symbol.btfFd : Number(BigInt.asIntN(32, value >> 32n)));
 }
 
 /** A function that does not exist becomes a call of an invalid helper: fine in code that is never reached. */
 const missingFunction = 0x7fff_0000;
 
-function patchCall(code: Instructions, index: number, symbol: ResolvedSymbol): void {
+function patchCall(
+  code: Instructions,
+  index: number,
+  symbol: ResolvedSymbol,
+  fdArray: readonly number[],
+): void {
   const found = symbol.kind === 'typed';
   code.setSource(index, found ? Pseudo.kfuncCall : 0);
   code.setImmediate(index, found ? symbol.btfId : missingFunction);
+  code.setOffset(index, found && symbol.btfFd !== 0 ? fdArray.indexOf(symbol.btfFd) : 0);
 }
 
 /** Helpers that came with 5.5, and those that did both their jobs before. */

@@ -1,8 +1,5 @@
 /** Targets that tracing programs are tied to when they are loaded: type ids of the kernel's BTF, or of a module's. */
-import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { kernelBtf, kernelBtfPath } from '../btf/kernel.js';
-import { Btf } from '../btf/parse.js';
 import { Kind } from '../btf/types.js';
 import { EbpfError, UnknownFeatureError } from '../errors.js';
 import { featureDefinitions } from '../features/definitions.js';
@@ -10,14 +7,9 @@ import { kernelBtfFile } from '../features/probe.js';
 import { unsupported } from '../features/since.js';
 import { kernelSymbols } from '../features/symbols.js';
 import type { ProgramSpec } from '../object/spec.js';
-import { attr, infoAttr, kernelStruct } from '../sys/attr.js';
-import { bpf, bpfError, bpfRaw } from '../sys/bpf.js';
-import { Fd } from '../sys/fd.js';
 import { AttachType } from '../uapi/attach-types.js';
-import { Command } from '../uapi/commands.js';
 import { ProgramType } from '../uapi/program-types.js';
-
-const { ENOENT } = constants.errno;
+import { type ModuleTypes, withoutModuleBtf } from './module-types.js';
 
 /** Names and kinds by which the kernel's BTF knows targets. */
 const conventions: ReadonlyMap<number, { readonly prefix: string; readonly kind: number }> = new Map([
@@ -30,17 +22,19 @@ const conventions: ReadonlyMap<number, { readonly prefix: string; readonly kind:
   [AttachType.traceIter, { prefix: 'bpf_iter_', kind: Kind.func }],
 ]);
 
-export interface AttachTarget extends Disposable {
-  readonly typeId: number;
-  /** The module's BTF; 0 for the kernel's own. */
-  readonly btfFd: number;
+/** The members of BPF_PROG_LOAD that name a target. */
+export interface AttachTarget {
+  readonly attachBtfId: number;
+  /** The module's BTF; absent for the kernel's own. */
+  readonly attachBtfObjFd?: number;
 }
 
 /**
  * Finds the target of a program that needs one at load; undefined for all other programs.
- * @throws UnsupportedError without kernel BTF; EbpfError when the target does not exist.
+ * @throws UnsupportedError without kernel BTF, or without that of the target's module; EbpfError when the target does not exist;
+ * FormatError, SyscallError for a module's types that cannot be read or opened.
  */
-export function attachTarget(program: ProgramSpec): AttachTarget | undefined {
+export function attachTarget(program: ProgramSpec, modules: ModuleTypes): AttachTarget | undefined {
   if (program.type !== ProgramType.tracing && program.type !== ProgramType.lsm) return undefined;
   const convention = conventions.get(program.expectedAttachType ?? -1);
   const { attachTo } = program;
@@ -56,60 +50,39 @@ export function attachTarget(program: ProgramSpec): AttachTarget | undefined {
     if (file.state === 'unknown') throw new UnknownFeatureError(kernelBtfPath, file);
     throw unsupported(featureDefinitions.kernel_btf.description, featureDefinitions.kernel_btf.since, why);
   }
-  const name = convention.prefix + attachTo;
-  const typeId = btf.find(name, convention.kind);
-  if (typeId !== undefined) return { typeId, btfFd: 0, [Symbol.dispose]() {} };
-  const inModule = findInModule(btf, name, convention.kind);
-  if (inModule !== undefined) return inModule;
-  const close = convention.prefix === '' ? kernelSymbols().closeTo(attachTo) : [];
-  const hint = close.length === 0 ? '' : ` (there is ${close.join(', ')})`;
-  throw new EbpfError(`program ${program.name}: the kernel's BTF has no ${name} to attach to${hint}`);
+  // `module:function`, where several have functions of that name.
+  const colon = attachTo.indexOf(':');
+  const module = colon < 0 ? undefined : attachTo.slice(0, colon);
+  const name = convention.prefix + attachTo.slice(colon + 1);
+  const typeId = module === undefined || module === 'vmlinux' ? btf.find(name, convention.kind) : undefined;
+  if (typeId !== undefined) return { attachBtfId: typeId };
+  return inModule(program, modules, { name, kind: convention.kind, module });
 }
 
-/** Kernel symbols say which module has a function; tracepoints of modules go by the function that registers them. */
-function findInModule(base: Btf, name: string, kind: number): AttachTarget | undefined {
+interface Sought {
+  readonly name: string;
+  readonly kind: number;
+  /** Undefined: any. */
+  readonly module: string | undefined;
+}
+
+function inModule(program: ProgramSpec, modules: ModuleTypes, { name, kind, module }: Sought): AttachTarget {
+  // Kernel symbols say which module has a function; tracepoints of modules go by the function that registers them.
   const symbol = name.replace(/^btf_trace_/, '__traceiter_');
   const symbols = kernelSymbols();
-  if (symbols.hidden !== undefined) throw new UnknownFeatureError(`${symbol} in a module`, symbols.hidden);
-  const module = symbols.get(symbol)?.module;
-  if (module === undefined) return undefined;
-  let typeId: number | undefined;
-  try {
-    typeId = Btf.parse(readFileSync(`/sys/kernel/btf/${module}`), base).find(name, kind);
-  } catch {
-    return undefined; // Modules have BTF since 5.11, if they were built with it.
+  const likely = module ?? symbols.get(symbol)?.module;
+  const found = module === undefined ? modules.find(name, kind, likely) : modules.findIn(module, name, kind);
+  if (found !== undefined) return { attachBtfId: found.typeId, attachBtfObjFd: found.btfFd };
+  const what = `${name.replace(/^btf_trace_/, '')}, which program ${program.name} attaches to,`;
+  if (likely !== undefined && modules.modules?.get(likely) === undefined) {
+    if (symbols.get(symbol)?.module === likely) throw withoutModuleBtf(what, likely);
+    throw new EbpfError(`program ${program.name}: no module ${likely} is loaded that shows its types`);
   }
-  const fd = typeId === undefined ? undefined : moduleBtf(module);
-  if (typeId === undefined || fd === undefined) return undefined;
-  return { typeId, btfFd: fd.fd, [Symbol.dispose]: () => fd[Symbol.dispose]() };
-}
-
-function moduleAdvice(module: string): string {
-  return `the types of module ${module} are found by their id, which needs CAP_SYS_ADMIN`;
-}
-
-/** Opens the BTF that the kernel keeps under a module's name. */
-function moduleBtf(module: string): Fd | undefined {
-  for (let id = 0; ; ) {
-    const next = attr('getId', { startId: id });
-    const found = bpfRaw(Command.btfGetNextId, next);
-    if (found === -ENOENT) return undefined;
-    if (found < 0) throw bpfError(Command.btfGetNextId, -found, moduleAdvice(module));
-    id = next.get('nextId');
-    const result = bpfRaw(Command.btfGetFdById, attr('getId', { btfId: id }));
-    if (result === -ENOENT) continue; // It went away in between.
-    if (result < 0) throw bpfError(Command.btfGetFdById, -result, moduleAdvice(module));
-    const fd = new Fd(result);
-    if (kernelBtfName(fd.fd) === module) return fd;
-    fd[Symbol.dispose]();
-  }
-}
-
-/** The name of the kernel's own BTF or of a module's; undefined for the BTF of a program. */
-function kernelBtfName(fd: number): string | undefined {
-  const name = new Uint8Array(64);
-  const info = kernelStruct('btfInfo', { name, nameLen: name.length });
-  bpf(Command.objGetInfoByFd, infoAttr(fd, info));
-  if (info.get('kernelBtf') === 0) return undefined;
-  return Buffer.from(name.subarray(0, name.indexOf(0))).toString('latin1');
+  if (likely === undefined && symbols.hidden !== undefined)
+    throw new UnknownFeatureError(`${symbol} in a module`, symbols.hidden);
+  const close = kind === Kind.func ? symbols.closeTo(name) : [];
+  const hint = close.length === 0 ? '' : ` (there is ${close.join(', ')})`;
+  const where = module === undefined ? "the kernel's BTF has no" : `the BTF of module ${module} has no`;
+  const others = module === undefined ? ', nor has that of a loaded module' : '';
+  throw new EbpfError(`program ${program.name}: ${where} ${name} to attach to${others}${hint}`);
 }

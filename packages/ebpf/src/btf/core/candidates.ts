@@ -12,15 +12,15 @@ export interface Candidate {
 
 /**
  * The candidates for each local type: types of its name (flavours aside) and kind. The first target, the kernel, comes
- * before all others: only a type that it lacks is looked for in the modules. What fits a type's earlier relocations
+ * before all others: only a type that it lacks is looked for in the modules, which are not read before. What fits a type's earlier relocations
  * narrows down what its later ones may choose from, so share one instance among the programs of an object.
  */
 export class Candidates {
   readonly #local: Btf;
-  readonly #targets: readonly Btf[];
+  readonly #targets: Iterable<Btf>;
   readonly #found = new Map<number, readonly Candidate[]>();
 
-  constructor(local: Btf, targets: readonly Btf[]) {
+  constructor(local: Btf, targets: Iterable<Btf>) {
     this.#local = local;
     this.#targets = targets;
   }
@@ -46,13 +46,15 @@ export class Candidates {
       throw new EbpfError(`CO-RE: ${typeLabel(this.#local, localId)} cannot be relocated, it has no name`);
     }
     const found: Candidate[] = [];
-    for (const [i, btf] of this.#targets.entries()) {
+    const before = new Set<Btf>();
+    for (const btf of this.#targets) {
       for (const typeId of btf.typesByEssentialName(type.name)) {
         // What a module inherits from the kernel has been looked at already.
-        const inherited = btf.base !== undefined && this.#targets.includes(btf.base) && typeId < btf.firstId;
+        const inherited = btf.base !== undefined && before.has(btf.base) && typeId < btf.firstId;
         if (!inherited && kindsAreCompatible(type, btf.type(typeId))) found.push({ btf, typeId });
       }
-      if (i === 0 && found.length > 0) break;
+      if (before.size === 0 && found.length > 0) break;
+      before.add(btf);
     }
     return found;
   }

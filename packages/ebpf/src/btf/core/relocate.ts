@@ -36,7 +36,7 @@ export interface CoreResult {
  * @param instructions the program, in the local BTF's byte order.
  * @param relocations their offsets are in bytes from the start of `instructions`.
  * @param local the object's own types.
- * @param targets the kernel's types, then those of modules.
+ * @param targets the kernel's types, then those of modules, which are asked for one after the other where the kernel lacks a type.
  * @param candidates one instance for all programs of an object; see {@link Candidates}.
  * @throws FormatError if object or target are damaged or do not fit the instructions; EbpfError if types of the target
  * contradict each other.
@@ -45,7 +45,7 @@ export function relocate(
   instructions: Uint8Array,
   relocations: readonly CoreRelocation[],
   local: Btf,
-  targets: readonly Btf[],
+  targets: Iterable<Btf>,
   candidates: Candidates = new Candidates(local, targets),
 ): CoreResult[] {
   const view = new DataView(instructions.buffer, instructions.byteOffset, instructions.byteLength);
