@@ -1,3 +1,5 @@
+export { Apt, mirror } from './apt.js';
+export { attempt, type CommandOptions, type CommandResult, run } from './command.js';
 export { type BootOptions, type BootResult, boot, LabError, shell } from './guest/boot.js';
 export { guestRepository } from './guest/project.js';
 export { qemu } from './guest/qemu.js';
@@ -5,3 +7,5 @@ export { type Kernel, type KernelSeries, kernel, kernels } from './kernels/kerne
 export { buildLoad, type LoadPrograms } from './load.js';
 export { newestMajor, nodeExecutable, nodeVersion } from './node-versions.js';
 export { cache, repository } from './paths.js';
+export { installRequirements } from './requirements.js';
+export { type TemporaryFolder, temporaryFolder } from './temporary.js';

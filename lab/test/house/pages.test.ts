@@ -9,7 +9,7 @@ import { listReadings, packageFolders, readSource } from './tree.js';
 
 const link = /\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g;
 /** A path from the checkout's root. Compiled files and patterns are left out. */
-const rootPath = /(?<![\w./:-])(?:packages|lab|bench|docs|examples)\/[\w./-]*\.[a-z0-9]+\b(?![*/])/g;
+const rootPath = /(?<![\w./:-])(?:packages|lab|bench|docs|examples|release)\/[\w./-]*\.[a-z0-9]+\b(?![*/])/g;
 
 describe('pages', () => {
   const pages = listReadings().filter(({ path }) => path.endsWith('.md'));

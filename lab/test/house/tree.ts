@@ -35,7 +35,7 @@ function rootPages(): string[] {
   return readdirSync(repository).filter((name) => name.endsWith('.md'));
 }
 
-/** What a reader of the project reads: sources, kernel programs, the lab, the bench, examples and pages. */
+/** What a reader of the project reads: sources, kernel programs, the lab, the bench, the release, examples and pages. */
 export function listReadings(): SourceFile[] {
   const folders = packageFolders.flatMap((folder) =>
     readdirSync(join(repository, folder)).flatMap((name) =>
@@ -43,14 +43,14 @@ export function listReadings(): SourceFile[] {
     ),
   );
   const readmes = packageFolders.map((folder) => `${folder}/README.md`);
-  const others = ['lab', 'bench', 'examples', 'apidocs', 'docs'].flatMap(listTexts);
+  const others = ['lab', 'bench', 'examples', 'apidocs', 'release', 'docs'].flatMap(listTexts);
   return [...folders, ...readmes, ...others, ...rootPages()].map(readSource);
 }
 
 /** Sources of TypeScript packages, by package. */
 export function listSources(): Map<string, string[]> {
   return new Map(
-    [...packageFolders, 'lab', 'bench'].map((folder) => [
+    [...packageFolders, 'lab', 'bench', 'release'].map((folder) => [
       folder,
       listTexts(`${folder}/src`).filter((path) => /\.tsx?$/.test(path)),
     ]),
