@@ -7,18 +7,25 @@ const readmes = (...folders) => folders.map((folder) => `${folder}/README.md`);
 
 /** Paths from the checkout's root. */
 export const pageGroups = {
+  'Getting it': docs('install', 'platforms'),
   Commands: docs('trace', 'top', 'query', 'serve', 'balance', 'doctor'),
   'Tracing and history': docs('filter', 'page', 'history', 'api', 'networks', 'fleet'),
   'Beside other tools': docs('prometheus', 'grafana', 'export', 'clickhouse'),
   Balancing: docs('balancer', 'reals', 'health', 'bgp', 'mtu', 'metrics'),
-  'How it works': docs('install', 'architecture', 'platforms', 'bench', 'discovery', 'centos8', 'lab', 'dependencies'),
+  'How it works': docs('architecture', 'bench', 'discovery', 'centos8', 'lab', 'dependencies'),
   Libraries: readmes(
     ...['ebpf', 'tracer', 'balancer', 'history', 'server', 'web', 'http', 'config', 'cli'].map(
       (name) => `packages/${name}`,
     ),
     'examples',
   ),
-  'The project': ['CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'docs/release.md', ...readmes('release', 'bench', 'lab', 'lab/load')],
+  'The project': [
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    'CHANGELOG.md',
+    'docs/release.md',
+    ...readmes('release', 'bench', 'lab', 'lab/load'),
+  ],
 };
 
 const listed = Object.values(pageGroups).flat();
