@@ -13,6 +13,8 @@ const usage = `npm run bench -w @weir/bench -- [OPTION]...
   --part history|serve|clickhouse   a month of connections; weir serve under load; many hosts in ClickHouse.
                           Only where asked for
   --part ffi              a system call through koffi and through Node's own foreign functions, where Node.js has them
+  --part balance|balance-native   Weir's balancer beside IPVS, nftables, HAProxy and nginx, in a guest or on this machine.
+                          Only where asked for
   --kernel NAME           the guest's kernel, by its name in the lab (6.12)
   --smp N                 virtual CPUs of the guest (1)
   --rounds N              rounds; each measures every tool (5)
@@ -34,6 +36,12 @@ const usage = `npm run bench -w @weir/bench -- [OPTION]...
   --connections N         connections between hosts (10000000)
   --hosts N               hosts (100)
   --hours N               hours that the connections are spread over (24)
+
+  balance:
+  --rounds N              rounds; each measures every balancer (3)
+  --seconds N             seconds of each load (10)
+  --connections N         connections that are open while a real is added, and while it is removed (200)
+  --tools TEXT            only balancers whose name contains TEXT; may be repeated
 
   serve:
   --seconds N             seconds of each load (60)
@@ -69,7 +77,7 @@ const { values } = parseArgs({
     'peer-days': { type: 'string', default: '6' },
     hosts: { type: 'string', default: '100' },
     hours: { type: 'string', default: '24' },
-    seconds: { type: 'string', default: '60' },
+    seconds: { type: 'string' },
     rate: { type: 'string', multiple: true, default: ['1000', '10000'] },
     connections: { type: 'string' },
     'rate-rounds': { type: 'string', default: '3' },
@@ -151,11 +159,26 @@ if (parts.includes('clickhouse')) {
   report.clickhouse = result;
   process.stdout.write(`## Many hosts in ClickHouse\n\n${clickhouseTable(result)}\n`);
 }
+if (parts.includes('balance') || parts.includes('balance-native')) {
+  const { balanceInGuest, balanceNatively } = await import('./balance/balance-bench.js');
+  const { balanceTable } = await import('./balance/balance-table.js');
+  const plan = {
+    rounds: whole('rounds', values.rounds ?? '3'),
+    seconds: whole('seconds', values.seconds ?? '10'),
+    held: whole('connections', values.connections ?? '200'),
+    names: values.tools,
+  };
+  const result = parts.includes('balance')
+    ? await balanceInGuest(plan, values.kernel, onProgress)
+    : await balanceNatively(plan, onProgress);
+  report.balance = result;
+  process.stdout.write(`## Balancers, Linux ${result.release}\n\n${balanceTable(result.samples)}\n`);
+}
 if (parts.includes('serve')) {
   const { benchServe } = await import('./serve/serve-bench.js');
   const { serveTable } = await import('./serve/serve-table.js');
   const rates = values.rate.map((rate) => whole('rate', rate));
-  const samples = await benchServe({ seconds: whole('seconds', values.seconds), rates, onProgress });
+  const samples = await benchServe({ seconds: whole('seconds', values.seconds ?? '60'), rates, onProgress });
   report.serve = samples;
   process.stdout.write(`## weir serve under load\n\n${serveTable(samples)}\n`);
 }

@@ -42,6 +42,8 @@ export const modulesOnDemand: Readonly<Record<string, readonly string[]>> = {
   nfsd: [],
   cifs: [],
   nbd: [],
+  ip_vs_rr: [],
+  nft_numgen: [],
   'nvme-tcp': [],
   'nvmet-tcp': [],
   iscsi_tcp: [],
