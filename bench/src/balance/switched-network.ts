@@ -1,6 +1,6 @@
 /**
  * A client, a balancer and reals in network namespaces on one switch, which is also a router. This thread is in the
- * client's. Everything ends with the process.
+ * client's.
  *
  *     client 10.0.0.2    router 10.0.0.1    balancer 10.0.1.2    real N 10.0.2.N, with the VIP on its lo
  */
@@ -59,6 +59,13 @@ export function makeSwitchedNetwork(reals: number): SwitchedNetwork {
     return { namespace, address };
   });
   return { switch: middle, balancer, reals: made };
+}
+
+/** Lets go of the namespaces, which end with the processes in them. */
+export function leaveSwitchedNetwork(network: SwitchedNetwork): void {
+  const { reals } = network;
+  for (const namespace of [network.switch, network.balancer, ...reals.map((real) => real.namespace)])
+    closeSync(namespace);
 }
 
 /** Connects this thread's namespace to the switch. */

@@ -18,6 +18,7 @@ import { type Contestant, contestants, type Running } from '../balance/contestan
 import { askAll, type HeldConnection, holdConnections } from '../balance/held-connections.js';
 import { requestLoad } from '../balance/request-load.js';
 import {
+  leaveSwitchedNetwork,
   makeSwitchedNetwork,
   type RealHost,
   type SwitchedNetwork,
@@ -32,16 +33,15 @@ const readyMs = 60_000;
 
 const plan = JSON.parse(process.env[balanceVariable]!) as BalancePlan;
 const folder = mkdtempSync(join(tmpdir(), 'weir-balance-'));
-const servers: ChildProcess[] = [];
 
 function emit(sample: BalanceSample): void {
   process.stdout.write(`${balancePrefix}${JSON.stringify(sample)}\n`);
 }
 
 /** A web server that answers with the real's number. */
-function serve({ namespace }: RealHost, number: number): void {
+function serve({ namespace }: RealHost, number: number): ChildProcess {
   const place = join(folder, `real${number}`);
-  mkdirSync(place);
+  mkdirSync(place, { recursive: true });
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const file = join(place, 'nginx.conf');
   writeFileSync(
@@ -55,11 +55,15 @@ function serve({ namespace }: RealHost, number: number): void {
       '',
     ].join('\n'),
   );
-  servers.push(
-    withNetns(namespace, () =>
-      spawn('nginx', ['-e', 'stderr', '-c', file], { stdio: ['ignore', 'ignore', 'inherit'] }),
-    ),
+  return withNetns(namespace, () =>
+    spawn('nginx', ['-e', 'stderr', '-c', file], { stdio: ['ignore', 'ignore', 'inherit'] }),
   );
+}
+
+async function endServer(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null) return;
+  server.kill('SIGTERM');
+  await once(server, 'exit');
 }
 
 /** Waits until new connections get to each of the first reals. */
@@ -99,6 +103,18 @@ async function change(
   for (const each of held) each.close();
 }
 
+/** Each balancer has namespaces of its own, so that it meets no connections of another one. */
+async function measureAlone(contestant: Contestant, round: number): Promise<void> {
+  const network = makeSwitchedNetwork(MORE_REALS);
+  const servers = network.reals.map((real, i) => serve(real, i + 1));
+  try {
+    await measure(contestant, network, round);
+  } finally {
+    for (const server of servers) await endServer(server);
+    leaveSwitchedNetwork(network);
+  }
+}
+
 async function measure(contestant: Contestant, network: SwitchedNetwork, round: number): Promise<void> {
   const { name: balancer } = contestant;
   const addresses = network.reals.map(({ address }) => address);
@@ -115,25 +131,19 @@ async function measure(contestant: Contestant, network: SwitchedNetwork, round: 
 }
 
 loadOnDemand(['ip_vs_rr', 'nft_numgen']);
-const network = makeSwitchedNetwork(MORE_REALS);
-for (const [i, real] of network.reals.entries()) serve(real, i + 1);
 const failed = new Set<string>();
 for (let round = 0; round < plan.rounds; round++) {
   const wanted = contestants.filter(({ name }) => plan.names.some((part) => name.includes(part)));
   for (const contestant of round % 2 === 0 ? wanted : wanted.reverse()) {
     if (failed.has(contestant.name)) continue;
     try {
-      await measure(contestant, network, round);
+      await measureAlone(contestant, round);
     } catch (error) {
       failed.add(contestant.name);
       const message = error instanceof Error ? error.message : String(error);
       emit({ kind: 'failure', balancer: contestant.name, message });
     }
   }
-}
-for (const server of servers) {
-  server.kill('SIGTERM');
-  if (server.exitCode === null) await once(server, 'exit');
 }
 rmSync(folder, { recursive: true });
 process.exit(0);

@@ -160,7 +160,17 @@ export class Balancer implements Disposable {
    * @throws OptionError for an invalid address or port; SyscallError
    */
   removeService(service: Service): boolean {
-    return this.#tables.services.remove(service);
+    return this.removeServices([service]) > 0;
+  }
+
+  /**
+   * Removes those of the services that there are, and returns their number. Many at once take much less time than one after
+   * the other.
+   *
+   * @throws OptionError for an invalid address or port, and nothing is changed then; SyscallError
+   */
+  removeServices(services: readonly Service[]): number {
+    return this.#tables.services.remove(services);
   }
 
   /** The services with their settings and traffic. @throws SyscallError */

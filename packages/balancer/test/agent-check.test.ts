@@ -28,7 +28,7 @@ function setUp(options: { readonly check?: HealthCheck; readonly agent?: boolean
       served = all[0]![1];
     },
     services: () => [],
-    removeService: () => true,
+    removeServices: (services: readonly unknown[]) => services.length,
   };
   const services = new CheckedServices(balancer, {
     clock,

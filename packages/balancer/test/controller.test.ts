@@ -24,9 +24,9 @@ class FakeBalancer implements Controlled {
       this.#note(
         `set ${services.map(({ service, spec }) => `${service.address} ${spec.reals.map(({ weight }) => weight).join()}`).join('; ')}`,
       ),
-    remove: ({ address }) => {
-      this.#note(`remove ${address}`);
-      return true;
+    remove: (services) => {
+      this.#note(`remove ${services.map(({ address }) => address).join('; ')}`);
+      return services.length;
     },
   };
   readonly tables: Controlled['tables'] = {
@@ -76,6 +76,13 @@ test('a start after an earlier process changes only the differences, and sets al
     'server id 2 undefined',
     'server id 1 10.0.0.1',
   ]);
+});
+
+test('apply removes all VIPs at once that are gone', () => {
+  const { balancer, controller } = opened();
+  balancer.news();
+  controller.apply(file(['198.51.100.9 1'], 'serverIds: [{id: 1, real: 10.0.0.1}]'));
+  assert.deepEqual(balancer.news(), ['set 198.51.100.9 1', 'remove 198.51.100.1; 198.51.100.2']);
 });
 
 test('apply makes only the changes that differ', () => {

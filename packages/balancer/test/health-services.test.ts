@@ -32,7 +32,8 @@ function setUp(left: ServiceSpec[] = []) {
       rings++;
     },
     services: () => left.map((spec) => ({ service: web, spec, packets: 0, bytes: 0 })),
-    removeService: ({ port }: Service) => specs.delete(port),
+    removeServices: (services: readonly Service[]) =>
+      services.filter(({ port }) => specs.delete(port)).length,
   };
   const tunnel = {
     set(mark: number, address: string | undefined) {
@@ -210,15 +211,15 @@ describe('a checked service', () => {
     using _ = services;
     services.set([{ service: web, spec: reals('10.0.0.1') }]);
     services.set([{ service: secure, spec: reals('10.0.0.1'), check }]);
-    assert.equal(services.remove(secure), true);
+    assert.equal(services.remove([secure]), 1);
     await pass(2000);
-    assert.equal(services.remove(web), true);
+    assert.equal(services.remove([web]), 1);
     assert.equal(specs.size, 0);
     assert.deepEqual(
       states.map(({ service: { port }, state, up }) => `${port} ${state} ${up}`),
       ['80 up 1', '80 down 0'],
     );
-    assert.equal(services.remove(web), false);
+    assert.equal(services.remove([web]), 0);
   });
 
   it('drained reals do not count as up', async () => {
@@ -293,9 +294,9 @@ describe('a checked service', () => {
         ({ mark, address, check: { vip } }) => marked.get(mark!) === address && vip === web.address,
       ),
     );
-    services.remove(web);
+    services.remove([web]);
     assert.deepEqual([...marked.values()], ['10.0.0.2']);
-    services.remove(secure);
+    services.remove([secure]);
     assert.equal(marked.size, 0);
   });
 

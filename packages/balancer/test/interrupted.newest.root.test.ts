@@ -99,18 +99,18 @@ const changes: readonly (readonly [string, Change, Change])[] = [
       ]),
     ({ services }) => {
       services.set([[web, of('10.0.0.1')]]);
-      services.remove(prefix);
+      services.remove([prefix]);
     },
   ],
   [
     'that removes a service',
-    ({ services }) => services.remove(dns),
+    ({ services }) => services.remove([dns]),
     ({ services }) => services.set([[dns, of('fd00::1')]]),
   ],
   [
     'that adds a service',
     ({ services }) => services.set([[prefix, of('10.0.0.9')]]),
-    ({ services }) => services.remove(prefix),
+    ({ services }) => services.remove([prefix]),
   ],
   [
     'of a server id',

@@ -21,8 +21,8 @@ export interface Controlled {
   readonly services: {
     /** Sets all services, or none if one is refused. */
     set(services: readonly WantedService[]): void;
-    /** Removes a service. Returns whether there was one. */
-    remove(service: Service): boolean;
+    /** Removes those of the services that there are, and returns their number. */
+    remove(services: readonly Service[]): number;
   };
   readonly tables: Pick<Balancer, 'setServerId' | 'setSourceRoute' | 'setGlobalFlow' | 'setTunnelEnd'>;
   /** Replaces the next hop by another one; both are MAC addresses. */
@@ -141,18 +141,19 @@ export class Controller {
     }
   }
 
-  /** Makes one change, or sets several VIPs. */
+  /** Makes one change, or sets or removes several VIPs. */
   #make(step: readonly Change[]): void {
     const { services, tables } = this.#controlled;
     const wanted = step.flatMap((change) =>
       change.kind === 'vip' && isServed(change.after) ? [this.#wanted(change.after)] : [],
     );
     if (wanted.length > 0) services.set(wanted);
+    const gone = step.flatMap((change) =>
+      change.kind === 'vip' && !isServed(change.after) ? [serviceOf((change.after ?? change.before)!)] : [],
+    );
+    if (gone.length > 0) services.remove(gone);
     for (const change of step) {
       switch (change.kind) {
-        case 'vip':
-          if (!isServed(change.after)) services.remove(serviceOf((change.after ?? change.before)!));
-          break;
         case 'router':
           this.#controlled.setRouter(change.after!);
           break;
@@ -167,6 +168,8 @@ export class Controller {
           break;
         case 'globalFlow':
           tables.setGlobalFlow(change.flow, change.after);
+          break;
+        case 'vip':
           break;
         case 'onChange':
         case 'metrics':
@@ -194,15 +197,19 @@ function drainKey(service: Service, address: string, port = 0): string {
   return `${serviceName(service)} ${realKey({ address, port })}`;
 }
 
-/** Groups consecutive changes that set VIPs, so that all are checked before the first is made. */
+/** Groups consecutive changes that set VIPs, so that all are checked before the first is made, and those that remove VIPs. */
 function steps(changes: readonly Change[]): Change[][] {
   const result: Change[][] = [];
   for (const change of changes) {
     const last = result.at(-1);
-    if (last !== undefined && isSet(change) && isSet(last[0]!)) last.push(change);
+    if (last !== undefined && isOneStep(last[0]!, change)) last.push(change);
     else result.push([change]);
   }
   return result;
+}
+
+function isOneStep(one: Change, other: Change): boolean {
+  return one.kind === 'vip' && other.kind === 'vip' && isSet(one) === isSet(other);
 }
 
 function isSet(change: Change): boolean {

@@ -399,9 +399,8 @@ export class Daemon {
   /** Removes the services that are not among these. */
   #removeAllBut(kept: readonly Service[]): void {
     const names = new Set(kept.map(serviceName));
-    for (const { service } of this.#balancer.services()) {
-      if (!names.has(serviceName(service))) this.#balancer.removeService(service);
-    }
+    const served = this.#balancer.services().map(({ service }) => service);
+    this.#balancer.removeServices(served.filter((service) => !names.has(serviceName(service))));
   }
 
   /** Restores the services from before the start. */

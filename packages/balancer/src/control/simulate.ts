@@ -32,7 +32,7 @@ export class Simulator implements Disposable {
       for (const cpu of onlineCpus()) balancer.dropFlowTable(cpu);
       const services: Controlled['services'] = {
         set: (wanted) => balancer.setServices(wanted.map(({ service, spec }) => [service, spec])),
-        remove: (service) => balancer.removeService(service),
+        remove: (services) => balancer.removeServices(services),
       };
       new Controller({ services, tables: balancer, setRouter: () => undefined }, config);
     } catch (error) {

@@ -133,18 +133,34 @@ export class BalancerPrograms implements Disposable {
         fresh.push(map);
         map.set(0, record);
       }
-      const numbers = Uint32Array.from(records, ([number]) => number);
-      const descriptors = Uint32Array.from(fresh, ({ fd }) => fd);
-      this.collection
-        .map('vips')
-        .updateBatch(new Uint8Array(numbers.buffer), new Uint8Array(descriptors.buffer));
+      this.#putVips(
+        records.map(([number]) => number),
+        fresh,
+      );
     } finally {
       for (const map of fresh) map[Symbol.dispose]();
     }
   }
 
-  removeVip(number: number): void {
-    (this.collection.map('vips') as DescriptorMap).clear(number);
+  /**
+   * Removes VIPs' records. The kernel waits at each removal, and it removes one at a time; so several get one record without
+   * reals instead, until their numbers are assigned again.
+   */
+  removeVips(numbers: readonly number[]): void {
+    const [only] = numbers;
+    if (only !== undefined && numbers.length === 1) {
+      (this.collection.map('vips') as DescriptorMap).clear(only);
+      return;
+    }
+    const none = createMap(this.#vip);
+    try {
+      this.#putVips(
+        numbers,
+        numbers.map(() => none),
+      );
+    } finally {
+      none[Symbol.dispose]();
+    }
   }
 
   /** Pins the programs, and all maps that outlive this process, in an empty folder. */
@@ -161,6 +177,12 @@ export class BalancerPrograms implements Disposable {
     this.#explain?.[Symbol.dispose]();
     for (const collection of this.#collections.splice(0).reverse()) collection[Symbol.dispose]();
     for (const map of this.#owned.splice(0)) map[Symbol.dispose]();
+  }
+
+  #putVips(numbers: readonly number[], records: readonly BpfMap[]): void {
+    const keys = Uint32Array.from(numbers);
+    const descriptors = Uint32Array.from(records, ({ fd }) => fd);
+    this.collection.map('vips').updateBatch(new Uint8Array(keys.buffer), new Uint8Array(descriptors.buffer));
   }
 
   #maxEntries(settings: BalancerSettings): Record<string, number> {

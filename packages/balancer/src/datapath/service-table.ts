@@ -144,17 +144,20 @@ export class ServiceTable {
     this.#save();
   }
 
-  remove(service: Service): boolean {
-    const served = this.get(service);
-    if (served === undefined) return false;
-    const name = serviceName(service);
-    this.#served.delete(name);
-    this.#pending.set(name, { service, number: served.number, isNew: false });
+  /** Removes those of the services that there are, and returns their number. */
+  remove(services: readonly Service[]): number {
+    const removed = [...new Set(services.flatMap((service) => this.get(service) ?? []))];
+    if (removed.length === 0) return 0;
+    for (const { service, number } of removed) {
+      const name = serviceName(service);
+      this.#served.delete(name);
+      this.#pending.set(name, { service, number, isNew: false });
+    }
     this.#save();
-    this.#unmake(served);
-    this.#release(served);
+    this.#unmake(removed);
+    for (const served of removed) this.#release(served);
     this.#save();
-    return true;
+    return removed.length;
   }
 
   save(): SavedServices {
@@ -184,18 +187,11 @@ export class ServiceTable {
     for (let number = 0; number < this.#unused; number++) {
       if (!numbers.has(number)) this.#freeNumbers.push(number);
     }
-    for (const pending of [...this.#pending.values()]) {
-      if (this.get(pending.service) === undefined) this.#unmake(pending);
-    }
+    this.#unmake([...this.#pending.values()].filter(({ service }) => this.get(service) === undefined));
     const isMissing = ({ service }: ServedService) =>
       fresh.vips || fresh.lookup || this.#pending.has(serviceName(service));
     this.#make(this.all().filter(isMissing));
     this.#setKinds();
-  }
-
-  #hasAddress(prefix: KeyPrefix): boolean {
-    const name = addressPrefixKey(prefix).join(' ');
-    return this.all().some(({ service }) => addressPrefixKey(keyPrefix(service.address)).join(' ') === name);
   }
 
   #prepare(service: Service, spec: ServiceSpec): Prepared {
@@ -242,16 +238,22 @@ export class ServiceTable {
     else this.#prefixes.update(servicePrefixKey(service, prefix), encodeNumber(number));
   }
 
-  /** Removes a service from the program's tables, which may lack parts of it. */
-  #unmake({ service, number }: { readonly service: Service; readonly number: number }): void {
-    const prefix = keyPrefix(service.address);
-    if (prefix.whole) this.#slots.remove(prefix, serviceWord(service, prefix));
-    else this.#prefixes.delete(servicePrefixKey(service, prefix));
-    if (!this.#hasAddress(prefix)) this.#addresses.delete(addressPrefixKey(prefix));
+  /** Removes services from the program's tables, which may lack parts of them. */
+  #unmake(services: readonly { readonly service: Service; readonly number: number }[]): void {
+    if (services.length === 0) return;
+    const addresses = new Set(this.all().map(({ service }) => addressName(keyPrefix(service.address))));
+    for (const { service } of services) {
+      const prefix = keyPrefix(service.address);
+      if (prefix.whole) this.#slots.remove(prefix, serviceWord(service, prefix));
+      else this.#prefixes.delete(servicePrefixKey(service, prefix));
+      if (!addresses.has(addressName(prefix))) this.#addresses.delete(addressPrefixKey(prefix));
+    }
     this.#setKinds();
-    this.#programs.removeVip(number);
-    this.#freeNumbers.push(number);
-    this.#pending.delete(serviceName(service));
+    this.#programs.removeVips(services.map(({ number }) => number));
+    for (const { service, number } of services) {
+      this.#freeNumbers.push(number);
+      this.#pending.delete(serviceName(service));
+    }
   }
 
   #release(served: ServedService | undefined): void {
@@ -274,6 +276,10 @@ export class ServiceTable {
     if (this.#unused < maxEntries) return this.#unused++;
     throw new OptionError(`more than ${maxEntries} services`);
   }
+}
+
+function addressName(prefix: KeyPrefix): string {
+  return addressPrefixKey(prefix).join(' ');
 }
 
 /** Whether two states of a service give the same record, which takes milliseconds to make. */

@@ -76,7 +76,7 @@ interface Served extends CheckedService {
 const noMembership: Membership = { state: 'unknown', ring: new Set(), up: 0 };
 
 /** The balancer's part that is used here. */
-export type CheckedBalancer = Pick<Balancer, 'services' | 'setServices' | 'removeService'>;
+export type CheckedBalancer = Pick<Balancer, 'services' | 'setServices' | 'removeServices'>;
 
 /**
  * Sets services of a balancer, and changes their rings as reals fail and recover. Nothing else may set the same services.
@@ -136,23 +136,24 @@ export class CheckedServices implements Disposable {
   }
 
   /**
-   * Removes a service, which is reported as down; returns whether there was one.
+   * Removes those of the services that there are, which are reported as down; returns their number.
    *
    * @throws OptionError, SyscallError
    */
-  remove(service: Service): boolean {
-    const name = serviceName(service);
-    const served = this.#served.get(name);
-    this.#checker.remove(service);
-    this.#agents.set(service, [], undefined);
-    this.#starts.get(name)?.clear();
-    this.#starts.delete(name);
-    this.#served.delete(name);
-    const isRemoved = this.#balancer.removeService(service);
-    if (served?.member.state === 'up') {
-      this.#report('up', { ...served, member: { ...noMembership, state: 'down' } });
+  remove(services: readonly Service[]): number {
+    const known = services.flatMap((service) => this.#served.get(serviceName(service)) ?? []);
+    for (const service of services) {
+      const name = serviceName(service);
+      this.#checker.remove(service);
+      this.#agents.set(service, [], undefined);
+      this.#starts.get(name)?.clear();
+      this.#starts.delete(name);
+      this.#served.delete(name);
     }
-    return isRemoved;
+    const removed = this.#balancer.removeServices(services);
+    for (const served of known.filter(({ member }) => member.state === 'up'))
+      this.#report('up', { ...served, member: { ...noMembership, state: 'down' } });
+    return removed;
   }
 
   /** The health of all services. */

@@ -24,7 +24,7 @@ import {
   VIP4,
   VIP6,
 } from '../support/open-balancer.js';
-import { frameOf, ipPacket, type Packet, toBalancer } from '../support/packet.js';
+import { frameOf, icmp4, ipPacket, ipv4, type Packet, toBalancer, u32 } from '../support/packet.js';
 import { GUE_SOURCE4, GUE_SOURCE6, inGue, inTunnel, tunnelled } from '../support/tunnel.js';
 
 describe('IP in IP', () => {
@@ -48,6 +48,35 @@ describe('IP in IP', () => {
     const all = Array.from({ length: 300 }, (_, i) => at(i + 1));
     balancer.setServices(all.map(({ vip, real }) => [vip, { reals: [{ address: real }] }]));
     for (const { vip, real } of all) goesTo(balancer, { ...tcp4, destination: vip.address }, real);
+  });
+
+  it('services that are removed at once are left to the host, and others stay', () => {
+    const balancer = open();
+    const vips = Array.from({ length: 40 }, (_, i) => ({
+      address: i % 8 === 7 ? `198.18.${i}.0/24` : `198.51.0.${(i >> 1) + 1}`,
+      port: 80 + (i & 1),
+      protocol: 'tcp' as const,
+    }));
+    const to = (vip: (typeof vips)[number]): Packet => {
+      const destination = vip.address.replace('.0/24', '.9');
+      return { ...tcp4, destination, destinationPort: vip.port };
+    };
+    const echo = (destination: string) =>
+      toBalancer(ipv4(tcp4.source, destination, 1, icmp4(8, 0, u32(0), [1, 2])));
+    const set = (some: typeof vips, real: string) =>
+      balancer.setServices(some.map((vip) => [vip, { reals: [{ address: real }] }]));
+    for (const real of ['10.7.0.1', '10.7.0.2']) {
+      set(vips, real);
+      for (const vip of vips) goesTo(balancer, to(vip), real);
+      const [gone, kept] = [vips.slice(0, 31), vips.slice(31)];
+      assert.equal(balancer.removeServices([...gone, ...gone, { ...kept[0]!, port: 99 }]), gone.length);
+      assert.equal(balancer.removeServices(gone), 0);
+      for (const vip of gone) passes(balancer, frameOf(to(vip)));
+      for (const vip of kept) goesTo(balancer, to(vip), real);
+      passes(balancer, echo('198.51.0.1'));
+      assert.equal(balancer.process(echo('198.51.0.20')).verdict, 'tx');
+      assert.equal(balancer.services().length, kept.length);
+    }
   });
 
   it('a published flow has its published slot', () => {

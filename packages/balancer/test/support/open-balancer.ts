@@ -53,7 +53,7 @@ export function open(options: Partial<BalancerOptions> = {}): Balancer {
     });
     opened.set(name, balancer);
   }
-  for (const { service: served } of balancer.services()) balancer.removeService(served);
+  balancer.removeServices(balancer.services().map(({ service: served }) => served));
   for (const id of serverIds) balancer.setServerId(id, undefined);
   for (const prefix of sourceRoutes) balancer.setSourceRoute(prefix, undefined);
   return balancer;
