@@ -117,6 +117,7 @@ static __always_inline int balance_packet(struct xdp_md *ctx, struct cpu *cpu, _
 
 	outcome->vip = 0;
 	outcome->real = 0;
+	cpu->is_miss = false;
 	switch (parse_packet(cpu, packet, ctx)) {
 	case PARSED_FLOW:
 		break;

@@ -51,7 +51,8 @@ static __always_inline void capture(struct xdp_md *ctx, struct cpu *cpu, const s
 {
 	__u32 every = capture_every;
 
-	if (!every || !(capture_reasons >> (outcome->reason & 63) & 1) || ++cpu->capture_turn < every)
+	if (!every || !(capture_reasons >> (outcome->reason & 63) & 1) || (capture_misses && !cpu->is_miss) ||
+	    ++cpu->capture_turn < every)
 		return;
 	cpu->capture_turn = 0;
 	write_capture(ctx, outcome, verdict);

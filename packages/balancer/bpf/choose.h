@@ -42,11 +42,19 @@ struct choice {
 	__u32 handle;
 };
 
+static __always_inline void count_quic_version(struct counters *counters, __u32 version)
+{
+	if (version == 1)
+		count(&counters->quic_version1);
+	else
+		count(version == 2 ? &counters->quic_version2 : &counters->quic_version3);
+}
+
 /* Chooses by an id in the packet. Such a choice counts even if the real does not belong to the VIP. */
 static __noinline int choose_by_quic(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
 				     struct choice *choice)
 {
-	__u32 id = 0;
+	struct connection_id id = {};
 
 	switch (find_quic_id(ctx, packet, &id)) {
 	case QUIC_INITIAL:
@@ -58,7 +66,8 @@ static __noinline int choose_by_quic(struct xdp_md *ctx, struct cpu *cpu, const 
 	default:
 		break;
 	}
-	choice->handle = real_by_id(id);
+	count_quic_version(&cpu->counters, id.version);
+	choice->handle = real_by_id(id.server);
 	choice->reason = REASON_QUIC_ID;
 	count(choice->handle ? &cpu->counters.quic_id : &cpu->counters.quic_unknown_id);
 	return 0;
@@ -238,7 +247,7 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 	place.now = cpu_now(cpu);
 	if (remembers) {
 		identify_flow(&place.flow, packet);
-		place.bucket = find_bucket(&place.flow, table);
+		find_bucket(&place, table);
 		if (!place.bucket)
 			count(&cpu->counters.flow_fallback);
 	}
@@ -256,6 +265,8 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 			count(packet->flags & PACKET_SYN ? &cpu->counters.flow_miss_syn :
 							   &cpu->counters.flow_miss_other);
 		real = choose_new(cpu, vip, packet, choice);
+		if (remembers)
+			count_miss(cpu, packet->flags & PACKET_SYN, real_number(choice->handle));
 		if (!real)
 			return NULL;
 		if (is_flood(cpu)) {
@@ -271,7 +282,7 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 		__u32 known = choice->handle | (choice->reason == REASON_RING ? 0 : FLOW_RULE);
 
 		if (!is_by_id || recall_flow(&place, true) != known)
-			remember_flow(&place, known);
+			remember_flow(&place, packet, known);
 	}
 	return real;
 }

@@ -58,5 +58,7 @@ volatile __u16 router_mac_back = 0;
 volatile __u32 capture_every = 0;
 /* Bits 1 << enum reason of the packets that are captured. */
 volatile __u64 capture_reasons = 0;
+/* Only packets that are no SYN, and whose flow was unknown, are captured. */
+volatile bool capture_misses = false;
 /* Bytes of each captured packet. */
 volatile __u32 capture_bytes = 0;

@@ -34,6 +34,10 @@ struct counters {
 	__u64 quic_initial; /* Initial and 0-RTT, whose id the client chose */
 	__u64 quic_without_id;
 	__u64 quic_unknown_id;
+	/* By the version of their connection id, where that has a server id. */
+	__u64 quic_version1;
+	__u64 quic_version2;
+	__u64 quic_version3;
 	__u64 server_id;
 	__u64 server_without_id;
 	__u64 server_unknown_id;
@@ -59,6 +63,12 @@ struct traffic {
 	__u64 bytes; /* of the inner packets, without Ethernet header and padding */
 };
 
+/* Packets whose flow was unknown. */
+struct misses {
+	__u64 syn;
+	__u64 other;
+};
+
 /* Destination of a packet: the key of its VIP. */
 struct vip_key {
 	__u64 address[2];
@@ -74,6 +84,9 @@ struct cpu {
 	__u32 capture_turn;
 	/* Whether the present packet came out of a tunnel on its last hop. */
 	__u32 is_last_hop;
+	/* Whether the present packet is no SYN, and its flow was unknown. */
+	__u32 is_miss;
+	__u32 reserved;
 	/*
 	 * The present packet and its outcome. If they were on the stack, the verifier would follow the rest of the
 	 * program once for each kind of packet.
@@ -84,6 +97,9 @@ struct cpu {
 	struct counters counters;
 	struct traffic vips[MAX_VIPS];
 	struct traffic reals[MAX_REALS];
+	struct misses vip_misses[MAX_VIPS];
+	/* By the real that was chosen for the flow. */
+	struct misses real_misses[MAX_REALS];
 };
 
 /*
@@ -109,6 +125,19 @@ static __always_inline void count_traffic(struct traffic *traffic, __u32 bytes)
 {
 	traffic->packets++;
 	traffic->bytes += bytes;
+}
+
+/* Counts a packet of an unknown flow, for its VIP and for the real that it gets, if any. */
+static __always_inline void count_miss(struct cpu *cpu, bool is_syn, __u32 real)
+{
+	__u32 vip = cpu->outcome.vip - 1;
+
+	if (vip < MAX_VIPS)
+		count(is_syn ? &cpu->vip_misses[vip].syn : &cpu->vip_misses[vip].other);
+	if (real && real < MAX_REALS)
+		count(is_syn ? &cpu->real_misses[real].syn : &cpu->real_misses[real].other);
+	if (!is_syn)
+		cpu->is_miss = true;
 }
 
 #define SECOND_NS 1000000000ULL

@@ -59,6 +59,33 @@ struct {
 		});
 } flow_tables SEC(".maps");
 
+struct flow_ends {
+	__u32 source[4]; /* network order */
+	__u32 destination[4];
+};
+
+/* The addresses of a bucket's flows, as far as they are IPv6. */
+struct flow_addresses {
+	struct flow_ends ends[FLOW_WAYS];
+} SHARED;
+
+/*
+ * Tables of addresses by CPU number, with an element for each bucket of the CPU's flow table. User space inserts them
+ * once there is an IPv6 VIP, and reads them; a program fills its own CPU's.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__uint(max_entries, 1);
+			__type(key, __u32);
+			__uint(value_size, sizeof(struct flow_addresses));
+		});
+} flow_addresses SEC(".maps");
+
 struct fallback_flow {
 	__u32 real;
 	__u32 used;
@@ -107,16 +134,26 @@ static __always_inline __u64 hash_flow(const struct flow *flow)
 	return hash * (flow_secrets[18] | 1);
 }
 
-/* The flow's bucket in a CPU's table; NULL if the CPU has none. */
-static __always_inline struct flow_bucket *find_bucket(const struct flow *flow, __u32 cpu)
-{
-	void *table = bpf_map_lookup_elem(&flow_tables, &cpu);
-	__u32 index;
+/* The place where a flow is remembered. */
+struct place {
+	struct flow flow;
+	struct flow_bucket *bucket; /* NULL for the fallback */
+	__u32 index; /* the bucket's */
+	__u32 cpu;   /* whose table it is */
+	__u32 now;
+	__u32 reserved;
+};
 
+/* Finds the flow's bucket in a CPU's table, if the CPU has one. */
+static __always_inline void find_bucket(struct place *place, __u32 cpu)
+{
+	const struct flow *flow = &place->flow;
+	void *table = bpf_map_lookup_elem(&flow_tables, &cpu);
 	if (!table)
-		return NULL;
-	index = (hash_flow(flow) >> 32) * flow_buckets >> 32;
-	return bpf_map_lookup_elem(table, &index);
+		return;
+	place->cpu = cpu;
+	place->index = (hash_flow(flow) >> 32) * flow_buckets >> 32;
+	place->bucket = bpf_map_lookup_elem(table, &place->index);
 }
 
 /* Signed, since clocks of CPUs, and that of a dry run, differ by a tick. */
@@ -165,8 +202,11 @@ static __always_inline __u32 difference(const struct flow_bucket *bucket, int wa
 	       ((bucket->real[way] & FLOW_IDENTITY) ^ flow->kind);
 }
 
-/* `handle` may have FLOW_RULE. Writes to the flow's own way, else to a free one, else to the least recently used. */
-static __noinline int bucket_put(struct flow_bucket *bucket, const struct flow *flow, __u32 handle, __u32 now)
+/*
+ * `handle` may have FLOW_RULE. Writes to the flow's own way, else to a free one, else to the least recently used.
+ * Returns the way.
+ */
+static __noinline __u32 bucket_put(struct flow_bucket *bucket, const struct flow *flow, __u32 handle, __u32 now)
 {
 	__u64 best = 0;
 	__u32 way;
@@ -187,7 +227,30 @@ static __noinline int bucket_put(struct flow_bucket *bucket, const struct flow *
 	bucket->ports[way] = flow->ports;
 	bucket->real[way] = handle | flow->kind;
 	bucket->used[way] = now;
+	return way;
+}
+
+static __noinline int put_ends(struct flow_addresses *addresses, const struct packet *packet, __u32 way)
+{
+	struct flow_ends *ends;
+
+	if (way >= FLOW_WAYS)
+		return 0;
+	ends = &addresses->ends[way];
+	__builtin_memcpy(ends->source, packet->source, sizeof(ends->source));
+	__builtin_memcpy(ends->destination, packet->destination, sizeof(ends->destination));
 	return 0;
+}
+
+/* Keeps the addresses of an IPv6 flow for those who list flows: the bucket has only their hash. */
+static __always_inline void note_addresses(const struct place *place, const struct packet *packet, __u32 way)
+{
+	__u32 cpu = place->cpu, index = place->index;
+	void *table = bpf_map_lookup_elem(&flow_addresses, &cpu);
+	struct flow_addresses *addresses = table ? bpf_map_lookup_elem(table, &index) : NULL;
+
+	if (addresses)
+		put_ends(addresses, packet, way);
 }
 
 static __noinline __u32 fallback_get(const struct flow *flow, __u32 now, bool touch)
@@ -208,13 +271,6 @@ static __noinline int fallback_put(const struct flow *flow, __u32 handle, __u32 
 	return bpf_map_update_elem(&fallback_flows, flow, &known, BPF_ANY);
 }
 
-/* The place where a flow is remembered. */
-struct place {
-	struct flow flow;
-	struct flow_bucket *bucket; /* NULL for the fallback */
-	__u32 now;
-};
-
 static __always_inline __u32 recall_flow(const struct place *place, bool touch)
 {
 	if (place->bucket)
@@ -222,10 +278,15 @@ static __always_inline __u32 recall_flow(const struct place *place, bool touch)
 	return fallback_get(&place->flow, place->now, touch);
 }
 
-static __always_inline void remember_flow(const struct place *place, __u32 handle)
+static __always_inline void remember_flow(const struct place *place, const struct packet *packet, __u32 handle)
 {
-	if (place->bucket)
-		bucket_put(place->bucket, &place->flow, handle, place->now);
-	else
+	__u32 way;
+
+	if (!place->bucket) {
 		fallback_put(&place->flow, handle, place->now);
+		return;
+	}
+	way = bucket_put(place->bucket, &place->flow, handle, place->now);
+	if (packet->ipv6)
+		note_addresses(place, packet, way);
 }

@@ -74,6 +74,7 @@ __noinline int refuse_unknown(struct xdp_md *ctx, __u32 id)
 	if (!work || !cpu)
 		return XDP_DROP;
 	count(&cpu->counters.nat_unknown);
+	count_miss(cpu, false, 0);
 	close_stale(work);
 	return cpu->packet.flags & (PACKET_ICMP | PACKET_RST) ? XDP_DROP : answer_reset(ctx, id);
 }

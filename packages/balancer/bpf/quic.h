@@ -32,7 +32,19 @@ static __always_inline __u32 read_connection_id(const __u8 *id)
 	}
 }
 
-static __always_inline enum quic_id find_quic_id(const struct xdp_md *ctx, const struct packet *packet, __u32 *id)
+struct connection_id {
+	__u32 server; /* 0 for none */
+	__u32 version;
+};
+
+static __always_inline void parse_connection_id(struct connection_id *id, const __u8 *bytes)
+{
+	id->server = read_connection_id(bytes);
+	id->version = bytes[0] >> 6;
+}
+
+static __always_inline enum quic_id find_quic_id(const struct xdp_md *ctx, const struct packet *packet,
+						 struct connection_id *id)
 {
 	const __u8 *payload = udp_payload(ctx, packet, 1 + QUIC_ID_BYTES);
 
@@ -46,6 +58,6 @@ static __always_inline enum quic_id find_quic_id(const struct xdp_md *ctx, const
 			return QUIC_WITHOUT_ID;
 		payload += QUIC_LONG_ID - 1;
 	}
-	*id = read_connection_id(payload + 1);
-	return *id ? QUIC_WITH_ID : QUIC_WITHOUT_ID;
+	parse_connection_id(id, payload + 1);
+	return id->server ? QUIC_WITH_ID : QUIC_WITHOUT_ID;
 }

@@ -4,7 +4,7 @@ import type { BpfMap, DescriptorMap, Program } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
 import { macBytes } from './address.js';
 import { Capture, type CaptureOptions } from './datapath/capture.js';
-import type { Counters } from './datapath/counters.js';
+import type { Counters, CpuStatus } from './datapath/counters.js';
 import { Explainer } from './datapath/explainer.js';
 import type { Flow } from './datapath/frame.js';
 import { setGlobalFlow } from './datapath/global-flow.js';
@@ -12,6 +12,10 @@ import { verdictName } from './datapath/outcome.js';
 import { BalancerPrograms } from './datapath/programs.js';
 import { Tables } from './datapath/tables.js';
 import { setTunnelEnd, tunnelEnds } from './datapath/tunnel-ends.js';
+import type { AnalysisStep } from './flows/flow-analysis.js';
+import type { FlowBatch, FlowFilter, FlowsRemoved } from './flows/known-flow.js';
+import { KnownFlows } from './flows/known-flows.js';
+import { tableStatuses } from './flows/table-fill.js';
 import { putNext } from './lifecycle/attachments.js';
 import { detachPinned, Lifecycle } from './lifecycle/lifecycle.js';
 import { defaultPinRoot, PinFolder } from './lifecycle/pin-folder.js';
@@ -34,6 +38,7 @@ import type {
   ServerId,
   ServiceStatus,
   SourceRoute,
+  TableStatus,
 } from './status.js';
 
 export type * from './status.js';
@@ -50,6 +55,7 @@ export class Balancer implements Disposable {
   readonly #tables: Tables;
   readonly #explainer: Explainer;
   readonly #settings: BalancerSettings;
+  readonly #flows: KnownFlows;
   readonly #routers: Routers;
   readonly #neighbours: NatNeighbours | undefined;
 
@@ -104,6 +110,7 @@ export class Balancer implements Disposable {
       this.#programs = programs;
       this.#tables = new Tables(this.#programs, () => this.#save(), settings.nat);
       this.#explainer = new Explainer(this.#programs, this.#tables, settings.cpus);
+      this.#flows = new KnownFlows(this.#programs, this.#tables, settings);
       if (previous !== undefined) resume(previous, this.#programs, this.#tables);
       this.#routers.follow((mac, device) => {
         this.#programs.setRouterMac(macBytes(mac), device);
@@ -180,6 +187,7 @@ export class Balancer implements Disposable {
       spec: served.spec,
       ...(served.kept !== undefined && { keptWeights: served.kept }),
       ...this.#tables.services.traffic(served),
+      misses: this.#tables.counters.vipMisses(served.number),
     }));
   }
 
@@ -189,12 +197,58 @@ export class Balancer implements Disposable {
       address,
       ...(port !== 0 && { port }),
       ...this.#tables.counters.real(number),
+      misses: this.#tables.counters.realMisses(number),
     }));
   }
 
   /** Translated flows; `undefined` without the option `nat`. */
   natStatus(): NatStatus | undefined {
     return this.#tables.nat?.status();
+  }
+
+  /** The counters of each CPU that has seen a packet, since the start. */
+  cpuCounters(): CpuStatus[] {
+    return this.#tables.counters.byCpu();
+  }
+
+  /** How full the program's tables are. */
+  tables(): TableStatus[] {
+    return tableStatuses(this.#programs, this.#tables);
+  }
+
+  /**
+   * Lists the flows that the balancer knows, a part of its tables at a time, with pauses for other work of this process.
+   * Packets do not wait for it. Flows that begin meanwhile may be missing.
+   *
+   * @throws OptionError for a filter that makes no sense; SyscallError
+   */
+  flows(filter: FlowFilter = {}): AsyncGenerator<FlowBatch, void, undefined> {
+    return this.#flows.list(filter);
+  }
+
+  /** Counts the flows that the balancer knows, as {@link flows} walks. The last step has the counts. */
+  analyseFlows(filter: FlowFilter = {}): AsyncGenerator<AnalysisStep, void, undefined> {
+    return this.#flows.analyse(filter);
+  }
+
+  /**
+   * Removes known flows, as {@link flows} walks: their next packets count as those of new flows. A translated flow ends
+   * with that, and its client is reset.
+   *
+   * @throws OptionError for a filter that makes no sense; SyscallError
+   */
+  removeFlows(filter: FlowFilter): AsyncGenerator<FlowsRemoved, void, undefined> {
+    return this.#flows.remove(filter);
+  }
+
+  /**
+   * Removes one flow from the tables of all CPUs; returns the number of entries.
+   *
+   * @param flow Addresses and ports as in the client's packets.
+   * @throws OptionError if no service has the destination; SyscallError
+   */
+  removeFlow(flow: Flow): Promise<number> {
+    return this.#flows.removeOne(flow);
   }
 
   /** All counters except those of services and reals, since the start. */
@@ -324,7 +378,7 @@ export class Balancer implements Disposable {
 
   /** Removes a CPU's flow table, so that its flows share the fallback table; returns whether it had one. */
   dropFlowTable(cpu: number): boolean {
-    return (this.#programs.collection.map('flow_tables') as DescriptorMap).clear(cpu);
+    return this.#programs.flowTables.clear(cpu);
   }
 
   /** Detaches the programs, whatever holds them, and removes all pins. */
@@ -338,6 +392,7 @@ export class Balancer implements Disposable {
     this.#routers[Symbol.dispose]();
     this.#neighbours?.[Symbol.dispose]();
     this.#lifecycle[Symbol.dispose]();
+    this.#flows[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
   }
 

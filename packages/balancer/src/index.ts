@@ -9,13 +9,29 @@ export { Hook, type HookOptions } from './announce/hook.js';
 export { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from './announce/routes.js';
 export { Balancer } from './balancer.js';
 export type { Capture, CapturedPacket, CaptureOptions } from './datapath/capture.js';
-export type { Counters, Traffic } from './datapath/counters.js';
+export type { Counters, CpuStatus, Misses, Traffic } from './datapath/counters.js';
 export type { Flow } from './datapath/frame.js';
 export { flowHash, flowSlot, type HashedFlow, RING_SIZE } from './datapath/hash/flow.js';
 export { addressSeed } from './datapath/hash/seed.js';
 export type { ReasonName, Verdict } from './datapath/outcome.js';
 export { buildRing, NO_REAL, type RingMember, type RingVersion } from './datapath/ring.js';
 export { Decapsulator, type DecapsulatorOptions } from './decapsulator.js';
+export {
+  type AnalysisStep,
+  ageBounds,
+  type FlowAnalysis,
+  type FlowCount,
+  type RealFlows,
+  type ServiceFlows,
+} from './flows/flow-analysis.js';
+export type {
+  FlowBatch,
+  FlowFilter,
+  FlowProgress,
+  FlowState,
+  FlowsRemoved,
+  KnownFlow,
+} from './flows/known-flow.js';
 export type { AgentCheck, AgentTarget, AskAgent } from './health/agent-check.js';
 export type { CompleteCheck, HealthCheck, StatusRange } from './health/check.js';
 export {
@@ -54,4 +70,6 @@ export type {
   ServerId,
   ServiceStatus,
   SourceRoute,
+  TableName,
+  TableStatus,
 } from './status.js';

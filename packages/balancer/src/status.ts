@@ -1,5 +1,5 @@
 /** Status of a balancer, and results of its program. */
-import type { Traffic } from './datapath/counters.js';
+import type { Misses, Traffic } from './datapath/counters.js';
 import type { ReasonName, Verdict } from './datapath/outcome.js';
 import type { XdpMode } from './options.js';
 import type { Service, ServiceSpec } from './service.js';
@@ -31,6 +31,8 @@ export interface Lookup extends Explanation {
 
 /** A service with its present specification and its traffic. */
 export interface ServiceStatus extends Traffic {
+  /** Packets whose flow was unknown. */
+  readonly misses?: Misses;
   readonly service: Service;
   readonly spec: ServiceSpec;
   /** Where all reals have weight 0: their weights in the last ring, which stays. Absent if there was none. */
@@ -39,6 +41,8 @@ export interface ServiceStatus extends Traffic {
 
 /** A real with its traffic in all services. */
 export interface RealStatus extends Traffic {
+  /** Packets whose flow was unknown, and to which this real was given. */
+  readonly misses?: Misses;
   readonly address: string;
   /** The real's port, where it is not the service's. */
   readonly port?: number;
@@ -50,6 +54,28 @@ export interface InterfaceStatus {
   /** Undefined if the device is gone, or the program was detached by somebody else. */
   readonly mode: XdpMode | undefined;
 }
+
+/** How full a table of the program is. */
+export interface TableStatus {
+  readonly name: TableName;
+  /** Entries in use. */
+  readonly used: number;
+  /** Entries for which there is room. */
+  readonly size: number;
+  /** Whether `used` is an estimate, made from a sample of the table. */
+  readonly estimated: boolean;
+}
+
+/** A table of the program whose fill is reported. */
+export type TableName =
+  | 'vips'
+  | 'reals'
+  | 'server-ids'
+  | 'source-routes'
+  | 'flows'
+  | 'fallback-flows'
+  | 'global-flows'
+  | 'nat';
 
 /** A server id with its real. */
 export interface ServerId {

@@ -35,8 +35,17 @@ const nothing: Handlers = {
   drain: refused,
   lookup: refused,
   stop: refused,
+  deleteFlow: refused,
+  flows: refused,
+  purge: refused,
   capture: refused,
 };
+
+async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const found: Item[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
 
 let number = 0;
 
@@ -78,6 +87,12 @@ describe('the control socket', () => {
       ...nothing,
       drain: async ({ vip, real }) => ({ vip, real }),
       stop: async () => ({}),
+      async *flows() {
+        yield [{ end: { walked: 1, places: 1, flows: 0 } }];
+      },
+      async *purge({ real }) {
+        yield [{ end: { walked: 1, places: 1, flows: real === 'a' ? 3 : 9 } }];
+      },
       lookup: async () => ({ verdict: 'pass', reason: 'not-a-vip', service: undefined, real: undefined }),
     };
     const sockets = await ControlSockets.listen(path, { drainGroup: gid, readGroup: gid }, answers);
@@ -103,6 +118,12 @@ describe('the control socket', () => {
           client.capture({}, AbortSignal.timeout(1000), async () => {}),
           RequestError,
         );
+        const flows = await all(client.lines('flows', { action: 'list' }));
+        assert.deepEqual(flows, [{ end: { walked: 1, places: 1, flows: 0 } }]);
+        const purge = all(client.lines('purge', { vip: 'w', real: 'a' }));
+        if (role === 'drain') assert.equal((await purge)[0]!.end!.flows, 3);
+        else await assert.rejects(purge, RequestError);
+        await assert.rejects(all(client.lines('purge', { vip: 'w' })), RequestError);
         if (role === 'drain') assert.equal((await client.call('drain', asked)).vip, 'w');
         else await assert.rejects(client.call('drain', asked), RequestError);
       }
@@ -130,6 +151,34 @@ describe('the control socket', () => {
     assert.equal(existsSync(path), false);
     await server.closed;
     await assert.rejects(client.call('drain', { vip: 'w', real: 'a', drained: true }), NotRunningError);
+  });
+
+  it('lines of an answer come as they are made, errors before the first are refusals, and later ones are lines', async () => {
+    let go: () => void = refused;
+    const waiting = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    await using socket = await started({
+      async *flows({ source }) {
+        if (source === 'wrong') throw new RequestError('wrong is no prefix');
+        yield [{ progress: { walked: 1, places: 2 } }];
+        await waiting;
+        if (source === 'dies') throw new Error('died');
+        if (source === 'endless') return;
+        yield [{ progress: { walked: 2, places: 2 } }, { end: { walked: 2, places: 2, flows: 7 } }];
+      },
+    });
+    const lines = socket.client.lines('flows', { action: 'list' });
+    assert.deepEqual((await lines.next()).value, { progress: { walked: 1, places: 2 } });
+    go();
+    assert.deepEqual(
+      (await all(lines)).map(({ end }) => end?.flows),
+      [undefined, 7],
+    );
+    const ask = (source: string) => all(socket.client.lines('flows', { action: 'list', source }));
+    await assert.rejects(ask('wrong'), new RequestError('wrong is no prefix'));
+    await assert.rejects(ask('dies'), new Error('died'));
+    await assert.rejects(ask('endless'), new Error('the balancer ended before its answer did'));
   });
 
   it('an answer in progress is completed when the server closes', async () => {

@@ -6,6 +6,7 @@ import './packets/flows.js';
 import './packets/forward.js';
 import './packets/icmp.js';
 import './packets/ids.js';
+import './packets/known-flows.js';
 import './packets/malformed.js';
 import './packets/nat.js';
 import './packets/tunnels.js';

@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Status } from '@weir/balancer/control';
+import type { NamedFlow, Status } from '@weir/balancer/control';
 import { readPackets } from '@weir/balancer/packets';
 import { withNetns } from '@weir/ebpf/sys';
 import { balance, balanceOk, startBalance } from './support/balance.js';
@@ -188,6 +188,49 @@ describe('a balancer', () => {
       Array(3).fill([63, 63]),
     );
     assert.match(bytes.toString('latin1'), /tx: flow-table, VIP dns, real [ab] \(10\.9\.0\.[12]\)/);
+  });
+
+  /** The flows that `flows list` finds. */
+  async function listed(...filters: string[]): Promise<NamedFlow[]> {
+    const text = await balanceOk('flows', 'list', '--json', ...filters);
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as NamedFlow);
+  }
+
+  it('lists, counts and removes known flows, with few privileges', async () => {
+    await send(1);
+    const { port } = client.address();
+    const [flow] = await listed('--vip', 'dns', '--source', '10.1.0.0/24', '--protocol', 'udp');
+    assert.deepEqual([flow!.source, flow!.sourcePort, flow!.vip], ['10.1.0.1', port, 'dns']);
+    assert.deepEqual([flow!.state, flow!.destinationPort], ['known', 53]);
+    assert.deepEqual(await listed('--source', '10.2.0.0/24'), []);
+    assert.match(
+      await balanceOk('flows', 'analyse'),
+      /\n {2}dns {2}1 \(100 %\) {2}100 % used within 1 min\n/,
+    );
+    const ends = [`10.1.0.1:${port}`, `${VIP}:53`, '--protocol', 'udp'];
+    assert.match(await balanceOk('lookup', ...ends), /known flow/);
+    assert.match(await balanceOk('flows', 'delete', ...ends), /^removed from [12] tables?\n$/);
+    assert.match(await balanceOk('lookup', ...ends), /by the ring/);
+    assert.equal(await balanceOk('flows', 'delete', ...ends), 'the flow was not known\n');
+    const missed = (await status()).vips[0]!.misses!.other;
+    await send(1);
+    await packets(1);
+    const deadline = Date.now() + 10_000;
+    while ((await status()).vips[0]!.misses!.other === missed) {
+      assert.ok(Date.now() < deadline, 'the packet of the removed flow is no miss');
+      await sleep(20);
+    }
+    const { realName } = (await listed())[0]!;
+    assert.equal(await balanceOk('flows', 'purge', 'dns', realName!), '1 flow removed\n');
+    assert.equal(await balanceOk('flows', 'purge', 'dns'), '0 flows removed\n');
+    assert.deepEqual(await listed(), []);
+    const { stderr } = await balance('flows', 'purge', 'web');
+    assert.equal(stderr, 'weir: there is no VIP web: there is dns\n');
+    const tables = new Map((await status()).tables!.map(({ name, used }) => [name, used]));
+    assert.deepEqual([tables.get('vips'), tables.get('reals')], [1, 2]);
   });
 
   it('forwards on when it is killed, and the next one goes on where it stopped', async () => {

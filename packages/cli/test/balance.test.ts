@@ -136,7 +136,17 @@ function refused(): never {
   throw new Error('not in this test');
 }
 const nothing: Handlers = {
-  ...{ status: refused, apply: refused, drain: refused, lookup: refused, stop: refused, capture: refused },
+  ...{
+    status: refused,
+    apply: refused,
+    drain: refused,
+    lookup: refused,
+    stop: refused,
+    capture: refused,
+    deleteFlow: refused,
+    flows: refused,
+    purge: refused,
+  },
 };
 
 let number = 0;
@@ -211,6 +221,107 @@ describe('weir balance with a running balancer', () => {
       'drop: of no translated flow that is known, VIP web\n' +
         'a SYN begins it: tx: by the ring, VIP web, real 10.0.0.1:8080\n',
     );
+  });
+
+  const web = { address: '198.51.100.1', port: 80, protocol: 'tcp' } as const;
+  const known = {
+    ...{
+      source: '192.0.2.1',
+      sourcePort: 7,
+      destination: '198.51.100.1',
+      destinationPort: 80,
+      protocol: 'tcp',
+    },
+    ...{
+      service: web,
+      vip: 'web',
+      real: '10.0.0.1',
+      realName: 'a',
+      byRule: false,
+      state: 'known',
+      idleMs: 2100,
+    },
+  } as const;
+
+  it('lists flows as they come, with the filters of the command line', async () => {
+    const bodies: unknown[] = [];
+    const flows: Handlers['flows'] = async function* (body) {
+      bodies.push(body);
+      yield [{ progress: { walked: 1, places: 2 } }, { flow: { ...known, cpu: 1 } }];
+      yield [{ flow: { ...known, source: '192.0.2.2', translated: { address: '192.0.2.9', port: 10_000 } } }];
+      yield [{ end: { walked: 2, places: 2, flows: 2 } }];
+    };
+    const { stdout, stderr } = await asked({ flows }, 'flows');
+    assert.deepEqual(stdout.split('\n').slice(1, 3), [
+      '192.0.2.1:7            198.51.100.1:80        tcp    2.10 s    cpu 1     known  web  a (10.0.0.1)',
+      '192.0.2.2:7            198.51.100.1:80        tcp    2.10 s    nat       known  web  a (10.0.0.1)',
+    ]);
+    assert.equal(stderr, 'weir: 2 flows\n');
+    const filters = ['--vip', 'web', '--real', 'a', '--source', '192.0.2.0/24', '--protocol', 'udp'];
+    const times = ['--older', '1s', '--younger', '2m', '--limit', '9', '--json'];
+    const json = (await asked({ flows }, 'flows', 'list', ...filters, ...times)).stdout.trim().split('\n');
+    assert.deepEqual(JSON.parse(json[0]!), { ...known, cpu: 1 });
+    assert.deepEqual(bodies, [
+      { action: 'list' },
+      {
+        ...{ action: 'list', vip: 'web', real: 'a', source: '192.0.2.0/24', protocol: 'udp' },
+        ...{ olderMs: 1000, youngerMs: 120_000, limit: 9 },
+      },
+    ]);
+  });
+
+  it('counts flows', async () => {
+    const flows: Handlers['flows'] = async function* () {
+      const reals = [{ address: '10.0.0.1', name: 'a', flows: 3 }];
+      const ages = [2, 1, 0, 0, 0, 0, 0, 0, 1];
+      const states = { known: 3, idle: 0, stale: 1 };
+      const services = [{ vip: 'web', service: web, flows: 3, ages: [2, 1, 0, 0, 0, 0, 0, 0, 0], reals }];
+      const tables = { cpus: [{ cpu: 0, flows: 4 }], fallback: 0, translated: 0 };
+      yield [{ analysis: { flows: 4, ages, states, services, reals, withoutService: 1, ...tables } }];
+      yield [{ end: { walked: 2, places: 2, flows: 4 } }];
+    };
+    const { stdout } = await asked({ flows }, 'flows', 'analyse');
+    assert.match(stdout, /^4 flows: 3 known, 0 idle for too long, 1 whose real has left\ntables: cpu 0 4\n/);
+    assert.match(stdout, /\n {2}less than 1 s ago {2} +2 \(50 %\)\n {2}less than 10 s ago/);
+    assert.match(stdout, /\n {2}1 d or more ago {2} +1 \(25 %\)\n/);
+    assert.match(
+      stdout,
+      /\n {2}web {2}3 \(75 %\) {2}100 % used within 1 min\n {4}a \(10\.0\.0\.1\) {2}3 \(100 %\)\n/,
+    );
+    assert.match(stdout, /\n1 flow of no VIP that is known\n/);
+  });
+
+  it('removes one flow, and those of a real', async () => {
+    const asks: unknown[] = [];
+    const deleteFlow: Handlers['deleteFlow'] = async (flow) => {
+      asks.push(flow);
+      return { removed: asks.length - 1 };
+    };
+    const purge: Handlers['purge'] = async function* (body) {
+      asks.push(body);
+      yield [{ end: { walked: 2, places: 2, flows: 1234 } }];
+    };
+    const one = ['flows', 'delete', '192.0.2.1:7', '198.51.100.1:80'];
+    assert.equal((await asked({ deleteFlow }, ...one)).stdout, 'the flow was not known\n');
+    assert.equal((await asked({ deleteFlow }, ...one, '--json')).stdout, '{"removed":1}\n');
+    assert.equal((await asked({ purge }, 'flows', 'purge', 'web', 'a')).stdout, '1,234 flows removed\n');
+    const { source, sourcePort, destination, destinationPort, protocol } = known;
+    const flow = { source, sourcePort, destination, destinationPort, protocol };
+    assert.deepEqual(asks, [flow, flow, { vip: 'web', real: 'a' }]);
+  });
+
+  it('refuses what an action on flows does not take', async () => {
+    const refusals = [
+      [['list', 'web'], 'flows: list takes no operands: --vip, --real and --source choose flows'],
+      [['analyse', '--limit', '1'], 'flows: analyse takes no --limit'],
+      [['delete', '192.0.2.1:7'], 'flows: delete takes the client and the VIP, ADDRESS:PORT each'],
+      [['purge'], 'flows: purge takes a VIP, or a VIP and its real'],
+      [['purge', 'web', '--source', '::/0'], 'flows: purge takes no --source'],
+    ] as const;
+    for (const [args, message] of refusals) {
+      const stderr = `weir: ${message}\n`;
+      assert.deepEqual(await asked({}, 'flows', ...args), { code: 2, stdout: '', stderr });
+    }
   });
 
   it("names the file's keys in messages of the library", () => {

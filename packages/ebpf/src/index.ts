@@ -69,6 +69,7 @@ export { Collection } from './load/collection.js';
 export type { Globals } from './load/globals.js';
 export type { LoadOptions } from './load/loader.js';
 export { ArrayMap, indexKey } from './map/array.js';
+export { ArrayWindow } from './map/array-window.js';
 export type { Batch } from './map/batch.js';
 export type { CreateMapOptions } from './map/create.js';
 export { DescriptorMap } from './map/descriptor-map.js';

@@ -1,12 +1,15 @@
 /** The client of the control socket. */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text as readAll } from 'node:stream/consumers';
+import type { FlowLine } from './flow-requests.js';
 import { RequestError } from './names.js';
 import type { CaptureEnd } from './pcap-stream.js';
 import {
   type CallName,
   type Calls,
   type CaptureBody,
+  type LineCallName,
+  type LineCalls,
   lostTrailer,
   packetsTrailer,
   type Refusal,
@@ -30,6 +33,37 @@ export class ControlClient {
   async call<Name extends CallName>(name: Name, body: Calls[Name]['body']): Promise<Calls[Name]['answer']> {
     const { response } = this.#send(`/${name}`, JSON.stringify(body));
     return JSON.parse(await readAll(await response)) as Calls[Name]['answer'];
+  }
+
+  /**
+   * Sends a request about flows; the lines of the answer come as the tables are walked.
+   *
+   * @throws As {@link call}.
+   */
+  async *lines<Name extends LineCallName>(
+    name: Name,
+    body: LineCalls[Name],
+  ): AsyncGenerator<FlowLine, void, undefined> {
+    const { response } = this.#send(`/${name}`, JSON.stringify(body));
+    const answer = await response;
+    let rest = '';
+    let ended = false;
+    answer.setEncoding('utf8');
+    try {
+      for await (const text of answer) {
+        const parts = (rest + text).split('\n');
+        rest = parts.pop()!;
+        for (const part of parts) {
+          const line = JSON.parse(part) as FlowLine;
+          if (line.error !== undefined) throw new Error(line.error);
+          ended ||= line.end !== undefined;
+          yield line;
+        }
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+    }
+    if (!ended) throw new Error('the balancer ended before its answer did');
   }
 
   /**
@@ -74,6 +108,8 @@ export class ControlClient {
         return new NotRunningError(`no balancer runs here any more: no process answers on ${socket}`, {
           cause: error,
         });
+      case 'ECONNRESET':
+        return new Error('the balancer ended before its answer did', { cause: error });
       case 'EACCES':
         return new Error(
           `${socket}: permission denied; only root may use it, and the group in the configuration (control.group)`,

@@ -22,6 +22,14 @@ import { commandsOf, refuseNewCommands, refuseNewTokens, tokensOf } from './comm
 import { Controller } from './controller.js';
 import { describeAgents, describeChange, describeExpiry, describeReal, describeVip } from './describe.js';
 import { refuseLastReal } from './drain-rules.js';
+import {
+  answerFlows,
+  type FlowLines,
+  type FlowSource,
+  type FlowsBody,
+  type PurgeBody,
+  purgeFlows,
+} from './flow-requests.js';
 import { listenForMetrics, loadMetrics } from './metrics-listener.js';
 import { findReal, findVip } from './names.js';
 import { defaultSocket, statePath } from './paths.js';
@@ -272,6 +280,26 @@ export class Daemon {
     return this.#balancer.lookup(flow);
   }
 
+  /** Answers a question about known flows. @throws RequestError, OptionError, SyscallError */
+  flows(body: FlowsBody): FlowLines {
+    return answerFlows(this.#flowSource(), body);
+  }
+
+  /** Removes the flows of a VIP, or of one of its reals. @throws RequestError, SyscallError */
+  async *purge(body: PurgeBody): FlowLines {
+    const what = body.real === undefined ? body.vip : `${body.vip}, real ${body.real}`;
+    for await (const lines of purgeFlows(this.#flowSource(), body)) {
+      const end = lines.find((line) => line.end !== undefined)?.end;
+      if (end !== undefined) this.#options.log(`${what}: ${end.flows} flows purged`);
+      yield lines;
+    }
+  }
+
+  /** Removes one flow; returns from how many tables. @throws OptionError, SyscallError */
+  deleteFlow(flow: Flow): Promise<number> {
+    return this.#balancer.removeFlow(flow);
+  }
+
   /** Captures packets as the bytes of a pcapng file. @throws OptionError, SyscallError */
   capture(options: StreamOptions, signal: AbortSignal): PcapStream {
     const { version } = this.#options;
@@ -299,6 +327,8 @@ export class Daemon {
       advice: this.#advice(),
       over: elapsed(before, after),
       vips: vipStatuses(source, before, after),
+      tables: this.#balancer.tables(),
+      cpus: this.#balancer.cpuCounters(),
       counters: after.counters,
       rates: counterRates(before, after),
     };
@@ -356,6 +386,10 @@ export class Daemon {
       if (features === undefined) return [];
       return deviceAdvice({ name, mode, ...features }, this.#config, this.#limits.maxFrame);
     });
+  }
+
+  #flowSource(): FlowSource {
+    return { balancer: this.#balancer, config: () => this.#config };
   }
 
   #alone<T>(action: () => Promise<T>): Promise<T> {

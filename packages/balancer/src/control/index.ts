@@ -14,6 +14,18 @@ export { ControlClient, NotRunningError } from './client.js';
 export { commandsOf } from './commands.js';
 export { type Controlled, Controller, type Drain, type WantedService } from './controller.js';
 export { type Applied, Daemon, type DaemonOptions } from './daemon.js';
+export type {
+  FlowLine,
+  FlowLines,
+  FlowsBody,
+  FlowsEnd,
+  NamedAnalysis,
+  NamedFilter,
+  NamedFlow,
+  NamedRealFlows,
+  NamedServiceFlows,
+  PurgeBody,
+} from './flow-requests.js';
 export { handlersFor } from './handlers.js';
 export { RequestError } from './names.js';
 export {
@@ -25,7 +37,7 @@ export {
   usableSocket,
 } from './paths.js';
 export type { CaptureEnd, PcapStream, StreamOptions } from './pcap-stream.js';
-export type { CallName, Calls, CaptureBody, NamedExplanation } from './protocol.js';
+export type { CallName, Calls, CaptureBody, LineCallName, LineCalls, NamedExplanation } from './protocol.js';
 export { ControlSockets } from './roles.js';
 export { ControlServer, type Handlers } from './server.js';
 export { type Simulated, Simulator } from './simulate.js';

@@ -21,6 +21,8 @@ export async function listenForMetrics(
     counters: () => balancer.counters(),
     services: () => balancer.services(),
     reals: () => balancer.reals(),
+    tables: () => balancer.tables(),
+    cpuCounters: () => balancer.cpuCounters(),
     health: () => services.health(),
     sources,
     version,

@@ -3,6 +3,7 @@ import type { Explanation } from '../balancer.js';
 import type { Flow } from '../datapath/frame.js';
 import type { ReasonName } from '../datapath/outcome.js';
 import type { Applied } from './daemon.js';
+import type { FlowsBody, PurgeBody } from './flow-requests.js';
 import type { Status } from './status-report.js';
 
 /** Requests by path, with their bodies and answers. */
@@ -25,6 +26,8 @@ export interface Calls {
     readonly body: Flow;
     readonly answer: NamedExplanation & { readonly onSyn?: NamedExplanation };
   };
+  /** Removes a flow from the tables. The answer: from how many CPUs' tables. */
+  deleteFlow: { readonly body: Flow; readonly answer: { readonly removed: number } };
   stop: { readonly body: { readonly detach: boolean }; readonly answer: Record<string, never> };
 }
 
@@ -33,6 +36,15 @@ export type NamedExplanation = Explanation & { readonly vip?: string; readonly r
 
 /** Name of a call over the control socket. */
 export type CallName = keyof Calls;
+
+/** Requests by path that are answered with lines of JSON, and their bodies. */
+export interface LineCalls {
+  flows: FlowsBody;
+  purge: PurgeBody;
+}
+
+/** Name of a call that is answered with lines. */
+export type LineCallName = keyof LineCalls;
 
 /** Trailers of a capture, with its totals. */
 export const packetsTrailer = 'weir-packets';
@@ -45,6 +57,7 @@ export const lostTrailer = 'weir-lost';
 export interface CaptureBody {
   readonly every?: number;
   readonly reasons?: readonly ReasonName[];
+  readonly misses?: boolean;
   readonly bytes?: number;
   readonly count?: number;
 }

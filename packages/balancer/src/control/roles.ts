@@ -2,13 +2,13 @@
 import type { Config } from '../config/schema.js';
 import { RequestError } from './names.js';
 import { type controlRoles, rolePath } from './paths.js';
-import type { CallName } from './protocol.js';
+import type { CallName, LineCallName } from './protocol.js';
 import { ControlServer, type Handlers } from './server.js';
 
 /** What each role may ask for. */
-const allowed: Readonly<Record<(typeof controlRoles)[number], readonly CallName[]>> = {
-  read: ['status', 'lookup'],
-  drain: ['status', 'lookup', 'drain'],
+const allowed: Readonly<Record<(typeof controlRoles)[number], readonly (CallName | LineCallName)[]>> = {
+  read: ['status', 'lookup', 'flows'],
+  drain: ['status', 'lookup', 'flows', 'drain', 'deleteFlow', 'purge'],
 };
 
 type Role = keyof typeof allowed;
@@ -20,15 +20,33 @@ export function handlersOf(role: Role, handlers: Handlers): Handlers {
       `this socket is for ${allowed[role].join(' and ')} only: the rest is for root and the group in control.group`,
     );
   };
+  const refuseLines = async function* (): AsyncGenerator<never> {
+    yield refuse();
+  };
   const refused: Handlers = {
     status: refuse,
     apply: refuse,
     drain: refuse,
     lookup: refuse,
+    deleteFlow: refuse,
+    flows: refuseLines,
+    purge: refuseLines,
     stop: refuse,
     capture: refuse,
   };
-  return { ...refused, ...Object.fromEntries(allowed[role].map((name) => [name, handlers[name]])) };
+  const own = Object.fromEntries(allowed[role].map((name) => [name, handlers[name]]));
+  return { ...refused, ...own, ...(role === 'drain' && { purge: purgeOfReals(handlers) }) };
+}
+
+/** Who may drain reals may end their flows, but not all flows of a VIP. */
+function purgeOfReals({ purge }: Handlers): Handlers['purge'] {
+  return async function* (body) {
+    if (body.real === undefined)
+      throw new RequestError(
+        'this socket purges the flows of a real: name one; a whole VIP is for root and the group in control.group',
+      );
+    yield* purge(body);
+  };
 }
 
 /** All control sockets of a balancer. */

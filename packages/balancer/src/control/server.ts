@@ -8,6 +8,7 @@ import { ConfigError } from '@weir/config';
 import { OptionError } from '@weir/ebpf';
 import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
 import { claimFolder } from '../lifecycle/own-folder.js';
+import type { FlowLines } from './flow-requests.js';
 import { groupId } from './groups.js';
 import { RequestError } from './names.js';
 import type { PcapStream } from './pcap-stream.js';
@@ -15,6 +16,8 @@ import {
   type CallName,
   type Calls,
   type CaptureBody,
+  type LineCallName,
+  type LineCalls,
   lostTrailer,
   packetsTrailer,
   type Refusal,
@@ -23,6 +26,8 @@ import {
 /** Actions of the requests. */
 export type Handlers = {
   readonly [Name in CallName]: (body: Calls[Name]['body']) => Promise<Calls[Name]['answer']>;
+} & {
+  readonly [Name in LineCallName]: (body: LineCalls[Name]) => FlowLines;
 } & {
   /** Captures until the signal aborts. */
   capture(body: CaptureBody, signal: AbortSignal): PcapStream;
@@ -78,11 +83,45 @@ async function answer(handlers: Handlers, request: IncomingMessage, response: Se
     const body: unknown = JSON.parse(await readAll(request));
     if (!Object.hasOwn(handlers, name))
       throw new RequestError(`unknown request /${name}: the balancer may be of another version`);
+    if (isLineCall(name)) return await sendLines(handlers, name, body, response);
     const handle = handlers[name as CallName] as (body: unknown) => Promise<unknown>;
     send(response, 200, await handle(body));
   } catch (error) {
     if (response.headersSent) response.destroy(error as Error);
     else send(response, isRequestsFault(error) ? 400 : 500, refusal(error));
+  }
+}
+
+function isLineCall(name: string): name is LineCallName {
+  return name === 'flows' || name === 'purge';
+}
+
+/** Sends lines of JSON, until there are no more or nobody reads the answer any more. */
+async function sendLines(
+  handlers: Handlers,
+  name: LineCallName,
+  body: unknown,
+  response: ServerResponse,
+): Promise<void> {
+  const handle = handlers[name] as (body: unknown) => FlowLines;
+  const pieces = describeFailure(handle(body), () => response.headersSent);
+  for await (const lines of pieces) {
+    if (!response.headersSent)
+      response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' });
+    const isWritten = response.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    if (response.destroyed) return;
+    if (!isWritten) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+  }
+  response.end();
+}
+
+/** Once lines were sent, an error is a line, too. */
+async function* describeFailure(lines: FlowLines, isBegun: () => boolean): FlowLines {
+  try {
+    yield* lines;
+  } catch (error) {
+    if (!isBegun()) throw error;
+    yield [{ error: refusal(error).message }];
   }
 }
 

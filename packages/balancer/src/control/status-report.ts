@@ -2,13 +2,14 @@
 import { monotonicNs } from '@weir/ebpf/sys';
 import type { Balancer, InterfaceStatus, RealStatus, ServiceStatus } from '../balancer.js';
 import type { Config, RealConfig, VipConfig } from '../config/schema.js';
-import type { Counters, Traffic } from '../datapath/counters.js';
+import type { Counters, CpuStatus, Misses, Traffic } from '../datapath/counters.js';
 import type { ServiceHealth, ServiceRealHealth } from '../health/checked-services.js';
 import type { Condition } from '../health/health-state.js';
 import type { ServiceState } from '../health/members.js';
 import type { RouterStatus } from '../next-hop/router.js';
 import { realKey, serviceName } from '../service.js';
 import type { SourceStatus } from '../sources/source-follower.js';
+import type { TableStatus } from '../status.js';
 import { expiryText } from './describe.js';
 
 /** Traffic since the start, and its rates. */
@@ -27,6 +28,8 @@ export interface VipStatus extends TrafficStatus {
   readonly flags: VipConfig['flags'];
   /** `unchecked`: there is no health check. */
   readonly state: ServiceState | 'unchecked';
+  /** Packets whose flow was unknown. */
+  readonly misses?: Misses;
   /** Why the ring stays as it was: all reals are `down`, or all are `drained`, by hand or by weights of 0. */
   readonly ringStays?: 'down' | 'drained';
   /** Where the reals come from, if not from the file. */
@@ -63,6 +66,8 @@ export interface VipRealStatus {
   readonly certificateWarning?: string;
   /** When the condition last changed, RFC 3339. */
   readonly since?: string;
+  /** Packets of all its VIPs whose flow was unknown, and which this real was given. */
+  readonly misses?: Misses;
   /** Traffic of the real in all its VIPs. */
   readonly traffic: TrafficStatus;
 }
@@ -81,6 +86,10 @@ export interface Status {
   /** Time over which rates were measured, seconds; 0 without rates. */
   readonly over: number;
   readonly vips: readonly VipStatus[];
+  /** How full the program's tables are. */
+  readonly tables?: readonly TableStatus[];
+  /** The counters of each CPU that has seen a packet, since the start. */
+  readonly cpus?: readonly CpuStatus[];
   /** Counts since the start. */
   readonly counters: Counters;
   /** Counts a second; all 0 without rates. */
@@ -117,6 +126,8 @@ export function vipStatuses(source: StatusSource, before: Sample, after: Sample)
   const seconds = elapsed(before, after);
   const services = trafficBy(before.services, after.services, ({ service }) => serviceName(service), seconds);
   const reals = trafficBy(before.reals, after.reals, realKey, seconds);
+  const misses = new Map(after.services.map((each) => [serviceName(each.service), each.misses]));
+  const realMisses = new Map(after.reals.map((each) => [realKey(each), each.misses]));
   const kept = new Map(after.services.map(({ service, keptWeights }) => [serviceName(service), keptWeights]));
   const health = new Map(source.health.map((each) => [serviceName(each.service), each]));
   return source.config.vips.map((vip) => {
@@ -134,11 +145,13 @@ export function vipStatuses(source: StatusSource, before: Sample, after: Sample)
         vip.reals.length === 0 ? 'down' : check === undefined ? 'unchecked' : (known?.state ?? 'unknown'),
       ...(from !== undefined && { source: from }),
       ...(services.get(serviceName(vip)) ?? none),
+      ...missesOf(misses.get(serviceName(vip))),
       ...(stays !== undefined
         ? { ringStays: 'drained' as const }
         : check !== undefined && known?.state === 'down' && sum > 0 && { ringStays: 'down' as const }),
       reals: vip.reals.map((real, index) => ({
         ...realStatus(real, known?.reals[index], check),
+        ...missesOf(realMisses.get(realKey(real))),
         ringWeight: weights[index]!,
         share: sum === 0 ? 0 : weights[index]! / sum,
         drained: source.isDrained(vip, real),
@@ -161,6 +174,10 @@ export function counterRates(before: Sample, after: Sample): Counters {
 /** Time between two samples, seconds. */
 export function elapsed(before: Sample, after: Sample): number {
   return Number(after.timeNs - before.timeNs) / 1e9;
+}
+
+function missesOf(misses: Misses | undefined): { readonly misses?: Misses } {
+  return misses === undefined ? {} : { misses };
 }
 
 const none: TrafficStatus = { packets: 0, bytes: 0, packetsPerSecond: 0, bytesPerSecond: 0 };

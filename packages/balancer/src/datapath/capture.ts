@@ -11,6 +11,8 @@ export interface CaptureOptions {
   readonly every?: number;
   /** Captures only packets with these reasons. Default: all. */
   readonly reasons?: readonly ReasonName[];
+  /** Captures only packets whose flow was unknown, other than SYNs. Default false. */
+  readonly misses?: boolean;
   /** Bytes of each packet, 0 to 256. Default 128. */
   readonly bytes?: number;
 }
@@ -53,7 +55,7 @@ export class Capture implements Disposable {
     buffers: BpfMap,
     globals: SharedGlobals,
     named: Named,
-    { every = 1, reasons, bytes = 128 }: CaptureOptions,
+    { every = 1, reasons, misses = false, bytes = 128 }: CaptureOptions,
   ) {
     if (!Number.isInteger(every) || every < 1)
       throw new OptionError(`every ${every}: expected a whole number from 1`);
@@ -64,6 +66,7 @@ export class Capture implements Disposable {
     this.#reader = new PerfBufferReader(buffers);
     const bits = reasons?.reduce((sum, name) => sum | (1n << BigInt(reasonNumber(name))), 0n);
     globals.write('capture_reasons', bits ?? allReasons);
+    globals.write('capture_misses', Number(misses));
     globals.write('capture_bytes', bytes);
     globals.write('capture_every', every);
   }

@@ -4,8 +4,10 @@ import {
   type Counters,
   offsetsCounters,
   offsetsCpu,
+  offsetsMisses,
   offsetsTraffic,
   sizeofCpu,
+  sizeofMisses,
   sizeofTraffic,
 } from '../generated/balancer.js';
 
@@ -35,6 +37,20 @@ export interface Traffic {
   readonly bytes: number;
 }
 
+/** Packets whose flow was unknown, since the start. */
+export interface Misses {
+  /** SYNs, which begin flows. */
+  readonly syn: number;
+  /** All others: the first packets of UDP flows, and packets of TCP flows that began elsewhere or were forgotten. */
+  readonly other: number;
+}
+
+/** The counters of one CPU. */
+export interface CpuStatus {
+  readonly cpu: number;
+  readonly counters: Counters;
+}
+
 /** Counters in the elements of `cpus`, to which the program writes at the same time; exact up to 2^53. */
 export class CpuCounters {
   readonly #cpus: readonly DataView[];
@@ -44,11 +60,25 @@ export class CpuCounters {
   }
 
   totals(): Counters {
-    const sums = Object.entries(offsetsCounters).map(([name, offset]) => [
-      name,
-      this.#sum(offsetsCpu.counters + offset),
-    ]);
-    return Object.fromEntries(sums) as Counters;
+    return countersOf((offset) => this.#sum(offset));
+  }
+
+  /** The counters of each CPU that has seen a packet. */
+  byCpu(): CpuStatus[] {
+    return this.#cpus
+      .map((view, cpu) => ({
+        cpu,
+        counters: countersOf((offset) => Number(view.getBigUint64(offset, true))),
+      }))
+      .filter(({ counters }) => counters.packets > 0);
+  }
+
+  vipMisses(number: number): Misses {
+    return this.#misses(offsetsCpu.vipMisses + number * sizeofMisses);
+  }
+
+  realMisses(number: number): Misses {
+    return this.#misses(offsetsCpu.realMisses + number * sizeofMisses);
   }
 
   vip(number: number): Traffic {
@@ -61,10 +91,12 @@ export class CpuCounters {
 
   clearVip(number: number): void {
     this.#clear(offsetsCpu.vips + number * sizeofTraffic);
+    this.#clear(offsetsCpu.vipMisses + number * sizeofMisses);
   }
 
   clearReal(number: number): void {
     this.#clear(offsetsCpu.reals + number * sizeofTraffic);
+    this.#clear(offsetsCpu.realMisses + number * sizeofMisses);
   }
 
   /** Copies the counters of another version of the program. */
@@ -89,16 +121,29 @@ export class CpuCounters {
     };
   }
 
+  #misses(offset: number): Misses {
+    return { syn: this.#sum(offset + offsetsMisses.syn), other: this.#sum(offset + offsetsMisses.other) };
+  }
+
   #sum(offset: number): number {
     return Number(this.#cpus.reduce((sum, cpu) => sum + cpu.getBigUint64(offset, true), 0n));
   }
 
+  /** Clears a pair of counters. */
   #clear(offset: number): void {
     for (const cpu of this.#cpus) {
-      cpu.setBigUint64(offset + offsetsTraffic.packets, 0n, true);
-      cpu.setBigUint64(offset + offsetsTraffic.bytes, 0n, true);
+      cpu.setBigUint64(offset, 0n, true);
+      cpu.setBigUint64(offset + 8, 0n, true);
     }
   }
+}
+
+function countersOf(read: (offset: number) => number): Counters {
+  const values = Object.entries(offsetsCounters).map(([name, offset]) => [
+    name,
+    read(offsetsCpu.counters + offset),
+  ]);
+  return Object.fromEntries(values) as Counters;
 }
 
 /** Copies the bytes between two offsets, as far as there is room. */

@@ -9,9 +9,9 @@ import {
   createMap,
   type DescriptorMap,
   type MapSpec,
-  mapFromId,
   OptionError,
   type Program,
+  SyscallError,
 } from '@weir/ebpf';
 import { possibleCpus } from '@weir/ebpf/sys';
 import { globals, sizeofCpu } from '../generated/balancer.js';
@@ -22,6 +22,7 @@ import { isNatTable, natMaxEntries } from '../nat/nat-table.js';
 import type { BalancerSettings } from '../settings.js';
 import { setConstants } from './constants.js';
 import { counterLayout, cpuViews } from './counters.js';
+import { CpuTables } from './cpu-tables.js';
 import { readObject } from './objects.js';
 import { recordFormat } from './vip-record.js';
 
@@ -36,11 +37,16 @@ export class BalancerPrograms implements Disposable {
   readonly secrets: Uint8Array;
   /** Names of the maps that the previous instance had, too. */
   readonly reused: ReadonlySet<string>;
+  /** The flow tables. */
+  readonly flowTables: CpuTables;
+  /** Addresses of IPv6 flows; there are none until {@link keepAddresses}. */
+  readonly flowAddresses: CpuTables;
   readonly #collections: Collection[] = [];
   #explain: Collection | undefined;
   readonly #spec: CollectionSpec;
   readonly #entry: string;
   readonly #vip: MapSpec;
+  readonly #cpus: readonly number[];
   readonly #owned: BpfMap[] = [];
 
   /**
@@ -62,8 +68,9 @@ export class BalancerPrograms implements Disposable {
       old === undefined
         ? randomFillSync(new Uint8Array(globals.flowSecrets.size))
         : Buffer.from(old.secrets, 'hex');
-    const table = { ...spec.maps.get('flow_tables')!.innerMap!, name: 'flows', maxEntries: this.buckets };
-    spec.maps.get('flow_tables')!.innerMap = table;
+    this.#cpus = settings.cpus;
+    const flows = sizeTables(spec, 'flow_tables', 'flows', this.buckets);
+    const addresses = sizeTables(spec, 'flow_addresses', 'addresses', this.buckets);
     setConstants(spec, settings, {
       buckets: this.buckets,
       secrets: this.secrets,
@@ -75,7 +82,9 @@ export class BalancerPrograms implements Disposable {
       this.#load(settings.devices.length, maxEntries, replaceMaps);
       this.collection = this.#collections[0]!;
       this.globals = new SharedGlobals(this.#collections);
-      this.#fillFlowTables(settings.cpus, table);
+      this.flowTables = this.#openTables('flow_tables', flows);
+      this.flowTables.fill(this.#cpus);
+      this.flowAddresses = this.#openTables('flow_addresses', addresses);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -173,7 +182,18 @@ export class BalancerPrograms implements Disposable {
     }
   }
 
+  /** Has the program keep the addresses of IPv6 flows, for those who list flows, as far as there is memory for them. */
+  keepAddresses(): void {
+    try {
+      this.flowAddresses.fill(this.#cpus);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+    }
+  }
+
   [Symbol.dispose](): void {
+    this.flowTables?.[Symbol.dispose]();
+    this.flowAddresses?.[Symbol.dispose]();
     this.#explain?.[Symbol.dispose]();
     for (const collection of this.#collections.splice(0).reverse()) collection[Symbol.dispose]();
     for (const map of this.#owned.splice(0)) map[Symbol.dispose]();
@@ -192,6 +212,7 @@ export class BalancerPrograms implements Disposable {
       cpus: this.cpuCount + 1,
       captures: this.cpuCount,
       flow_tables: this.cpuCount,
+      flow_addresses: this.cpuCount,
       fallback_flows: settings.fallbackFlows,
       reals: maxReals,
       id_slots: settings.serverIdSlots,
@@ -208,7 +229,7 @@ export class BalancerPrograms implements Disposable {
     const reused: Record<string, BpfMap> = {};
     for (const spec of this.#spec.maps.values()) {
       if (!isKept(spec)) continue;
-      const isOfOtherFlows = spec.name === 'flow_tables' && previous.state.buckets !== this.buckets;
+      const isOfOtherFlows = isFlowTable(spec.name) && previous.state.buckets !== this.buckets;
       const isOfOtherNat = isNatTable(spec.name) && !hasSlotsOf(previous.state.nat, nat);
       const map =
         isOfOtherFlows || isOfOtherNat
@@ -234,23 +255,23 @@ export class BalancerPrograms implements Disposable {
     }
   }
 
-  /** Gives each forwarding CPU a table, unless it has one of the same size. Others lose theirs. */
-  #fillFlowTables(cpus: readonly number[], table: MapSpec): void {
-    const tables = this.collection.map('flow_tables') as DescriptorMap;
-    for (let cpu = 0; cpu < this.cpuCount; cpu++) {
-      const id = this.reused.has('flow_tables') ? tables.lookupId(cpu) : undefined;
-      if (!cpus.includes(cpu)) {
-        if (id !== undefined) tables.clear(cpu);
-        continue;
-      }
-      if (id !== undefined) {
-        using known = mapFromId(id);
-        if (known?.maxEntries === table.maxEntries) continue;
-      }
-      using flows = createMap(table);
-      tables.setFd(cpu, flows.fd);
-    }
+  /** The tables of an array of maps, with those that an earlier process has left. */
+  #openTables(name: string, spec: MapSpec): CpuTables {
+    const tables = new CpuTables(this.collection.map(name), spec);
+    if (this.reused.has(name)) tables.resume(this.#cpus, this.cpuCount);
+    return tables;
   }
+}
+
+function isFlowTable(name: string): boolean {
+  return name === 'flow_tables' || name === 'flow_addresses';
+}
+
+/** Sets the size of the tables in an array of maps; returns their shape. */
+function sizeTables(spec: CollectionSpec, outer: string, name: string, maxEntries: number): MapSpec {
+  const inner = { ...spec.maps.get(outer)!.innerMap!, name, maxEntries };
+  spec.maps.get(outer)!.innerMap = inner;
+  return inner;
 }
 
 /** Refuses settings that would lose flows. @throws OptionError */

@@ -115,6 +115,7 @@ export class ServiceTable {
     const prepared: Prepared[] = [];
     const services = changes.map(([service, spec]) => ({ ...service, ...spec }));
     refuse(serviceProblems(services), translationProblems(services, this.#nat?.sources));
+    this.#keepAddresses(services);
     try {
       for (const [service, spec] of changes) prepared.push(this.#prepare(service, spec));
     } catch (error) {
@@ -181,6 +182,7 @@ export class ServiceTable {
       }));
       this.#served.set(serviceName(service), { service, spec, number, members, kept });
     }
+    this.#keepAddresses(saved.served.map(({ service, spec }) => ({ ...service, ...spec })));
     for (const pending of saved.pending) this.#pending.set(serviceName(pending.service), pending);
     const numbers = new Set([...saved.served, ...saved.pending].map(({ number }) => number));
     this.#unused = Math.max(-1, ...numbers) + 1;
@@ -192,6 +194,13 @@ export class ServiceTable {
       fresh.vips || fresh.lookup || this.#pending.has(serviceName(service));
     this.#make(this.all().filter(isMissing));
     this.#setKinds();
+  }
+
+  /** Flows of tunnelled IPv6 services are listed with their addresses. */
+  #keepAddresses(services: readonly (Service & ServiceSpec)[]): void {
+    const isKept = ({ address, forwarding, flags = [] }: Service & ServiceSpec) =>
+      address.includes(':') && forwarding !== 'nat' && !flags.includes('noFlowTable');
+    if (services.some(isKept)) this.#programs.keepAddresses();
   }
 
   #prepare(service: Service, spec: ServiceSpec): Prepared {

@@ -298,6 +298,9 @@ export interface Counters {
   quicInitial: number;
   quicWithoutId: number;
   quicUnknownId: number;
+  quicVersion1: number;
+  quicVersion2: number;
+  quicVersion3: number;
   serverId: number;
   serverWithoutId: number;
   serverUnknownId: number;
@@ -317,7 +320,7 @@ export interface Counters {
 }
 
 /** Bytes of `struct counters`. */
-export const sizeofCounters = 328;
+export const sizeofCounters = 352;
 
 /** Where the fields of `struct counters` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCounters = {
@@ -346,22 +349,25 @@ export const offsetsCounters = {
   quicInitial: 176,
   quicWithoutId: 184,
   quicUnknownId: 192,
-  serverId: 200,
-  serverWithoutId: 208,
-  serverUnknownId: 216,
-  stableUdp: 224,
-  stableUdpWithoutId: 232,
-  stableUdpUnknownId: 240,
-  icmpSmallMtu: 248,
-  natCreated: 256,
-  natExpired: 264,
-  natYielded: 272,
-  natExhausted: 280,
-  natUnknown: 288,
-  natLastHop: 296,
-  natNoNextHop: 304,
-  natReplies: 312,
-  natReplyBytes: 320,
+  quicVersion1: 200,
+  quicVersion2: 208,
+  quicVersion3: 216,
+  serverId: 224,
+  serverWithoutId: 232,
+  serverUnknownId: 240,
+  stableUdp: 248,
+  stableUdpWithoutId: 256,
+  stableUdpUnknownId: 264,
+  icmpSmallMtu: 272,
+  natCreated: 280,
+  natExpired: 288,
+  natYielded: 296,
+  natExhausted: 304,
+  natUnknown: 312,
+  natLastHop: 320,
+  natNoNextHop: 328,
+  natReplies: 336,
+  natReplyBytes: 344,
 } as const;
 
 /** Decodes `struct counters` into a new object, or into one that is given, with all it contains. */
@@ -393,22 +399,25 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
       quicInitial: view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296,
       quicWithoutId: view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296,
       quicUnknownId: view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296,
-      serverId: view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296,
-      serverWithoutId: view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296,
-      serverUnknownId: view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296,
-      stableUdp: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
-      stableUdpWithoutId: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
-      stableUdpUnknownId: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
-      icmpSmallMtu: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
-      natCreated: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
-      natExpired: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
-      natYielded: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
-      natExhausted: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
-      natUnknown: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
-      natLastHop: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
-      natNoNextHop: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
-      natReplies: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
-      natReplyBytes: view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296,
+      quicVersion1: view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296,
+      quicVersion2: view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296,
+      quicVersion3: view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296,
+      serverId: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
+      serverWithoutId: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
+      serverUnknownId: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
+      stableUdp: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
+      stableUdpWithoutId: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
+      stableUdpUnknownId: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
+      icmpSmallMtu: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
+      natCreated: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
+      natExpired: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
+      natYielded: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
+      natExhausted: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
+      natUnknown: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
+      natLastHop: view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296,
+      natNoNextHop: view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296,
+      natReplies: view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296,
+      natReplyBytes: view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296,
     };
   }
   into.packets = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -436,22 +445,25 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
   into.quicInitial = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
   into.quicWithoutId = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
   into.quicUnknownId = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-  into.serverId = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
-  into.serverWithoutId = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
-  into.serverUnknownId = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
-  into.stableUdp = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
-  into.stableUdpWithoutId = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
-  into.stableUdpUnknownId = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-  into.icmpSmallMtu = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-  into.natCreated = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-  into.natExpired = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-  into.natYielded = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-  into.natExhausted = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-  into.natUnknown = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-  into.natLastHop = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-  into.natNoNextHop = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-  into.natReplies = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-  into.natReplyBytes = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+  into.quicVersion1 = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
+  into.quicVersion2 = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
+  into.quicVersion3 = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
+  into.serverId = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
+  into.serverWithoutId = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
+  into.serverUnknownId = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+  into.stableUdp = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+  into.stableUdpWithoutId = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+  into.stableUdpUnknownId = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+  into.icmpSmallMtu = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+  into.natCreated = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+  into.natExpired = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+  into.natYielded = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+  into.natExhausted = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+  into.natUnknown = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+  into.natLastHop = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+  into.natNoNextHop = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+  into.natReplies = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+  into.natReplyBytes = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
   return into;
 }
 
@@ -507,38 +519,44 @@ export function writeCounters(view: DataView, offset: number, value: Counters): 
   view.setUint32(offset + 188, Math.floor(value.quicWithoutId / 4294967296), true);
   view.setUint32(offset + 192, value.quicUnknownId, true);
   view.setUint32(offset + 196, Math.floor(value.quicUnknownId / 4294967296), true);
-  view.setUint32(offset + 200, value.serverId, true);
-  view.setUint32(offset + 204, Math.floor(value.serverId / 4294967296), true);
-  view.setUint32(offset + 208, value.serverWithoutId, true);
-  view.setUint32(offset + 212, Math.floor(value.serverWithoutId / 4294967296), true);
-  view.setUint32(offset + 216, value.serverUnknownId, true);
-  view.setUint32(offset + 220, Math.floor(value.serverUnknownId / 4294967296), true);
-  view.setUint32(offset + 224, value.stableUdp, true);
-  view.setUint32(offset + 228, Math.floor(value.stableUdp / 4294967296), true);
-  view.setUint32(offset + 232, value.stableUdpWithoutId, true);
-  view.setUint32(offset + 236, Math.floor(value.stableUdpWithoutId / 4294967296), true);
-  view.setUint32(offset + 240, value.stableUdpUnknownId, true);
-  view.setUint32(offset + 244, Math.floor(value.stableUdpUnknownId / 4294967296), true);
-  view.setUint32(offset + 248, value.icmpSmallMtu, true);
-  view.setUint32(offset + 252, Math.floor(value.icmpSmallMtu / 4294967296), true);
-  view.setUint32(offset + 256, value.natCreated, true);
-  view.setUint32(offset + 260, Math.floor(value.natCreated / 4294967296), true);
-  view.setUint32(offset + 264, value.natExpired, true);
-  view.setUint32(offset + 268, Math.floor(value.natExpired / 4294967296), true);
-  view.setUint32(offset + 272, value.natYielded, true);
-  view.setUint32(offset + 276, Math.floor(value.natYielded / 4294967296), true);
-  view.setUint32(offset + 280, value.natExhausted, true);
-  view.setUint32(offset + 284, Math.floor(value.natExhausted / 4294967296), true);
-  view.setUint32(offset + 288, value.natUnknown, true);
-  view.setUint32(offset + 292, Math.floor(value.natUnknown / 4294967296), true);
-  view.setUint32(offset + 296, value.natLastHop, true);
-  view.setUint32(offset + 300, Math.floor(value.natLastHop / 4294967296), true);
-  view.setUint32(offset + 304, value.natNoNextHop, true);
-  view.setUint32(offset + 308, Math.floor(value.natNoNextHop / 4294967296), true);
-  view.setUint32(offset + 312, value.natReplies, true);
-  view.setUint32(offset + 316, Math.floor(value.natReplies / 4294967296), true);
-  view.setUint32(offset + 320, value.natReplyBytes, true);
-  view.setUint32(offset + 324, Math.floor(value.natReplyBytes / 4294967296), true);
+  view.setUint32(offset + 200, value.quicVersion1, true);
+  view.setUint32(offset + 204, Math.floor(value.quicVersion1 / 4294967296), true);
+  view.setUint32(offset + 208, value.quicVersion2, true);
+  view.setUint32(offset + 212, Math.floor(value.quicVersion2 / 4294967296), true);
+  view.setUint32(offset + 216, value.quicVersion3, true);
+  view.setUint32(offset + 220, Math.floor(value.quicVersion3 / 4294967296), true);
+  view.setUint32(offset + 224, value.serverId, true);
+  view.setUint32(offset + 228, Math.floor(value.serverId / 4294967296), true);
+  view.setUint32(offset + 232, value.serverWithoutId, true);
+  view.setUint32(offset + 236, Math.floor(value.serverWithoutId / 4294967296), true);
+  view.setUint32(offset + 240, value.serverUnknownId, true);
+  view.setUint32(offset + 244, Math.floor(value.serverUnknownId / 4294967296), true);
+  view.setUint32(offset + 248, value.stableUdp, true);
+  view.setUint32(offset + 252, Math.floor(value.stableUdp / 4294967296), true);
+  view.setUint32(offset + 256, value.stableUdpWithoutId, true);
+  view.setUint32(offset + 260, Math.floor(value.stableUdpWithoutId / 4294967296), true);
+  view.setUint32(offset + 264, value.stableUdpUnknownId, true);
+  view.setUint32(offset + 268, Math.floor(value.stableUdpUnknownId / 4294967296), true);
+  view.setUint32(offset + 272, value.icmpSmallMtu, true);
+  view.setUint32(offset + 276, Math.floor(value.icmpSmallMtu / 4294967296), true);
+  view.setUint32(offset + 280, value.natCreated, true);
+  view.setUint32(offset + 284, Math.floor(value.natCreated / 4294967296), true);
+  view.setUint32(offset + 288, value.natExpired, true);
+  view.setUint32(offset + 292, Math.floor(value.natExpired / 4294967296), true);
+  view.setUint32(offset + 296, value.natYielded, true);
+  view.setUint32(offset + 300, Math.floor(value.natYielded / 4294967296), true);
+  view.setUint32(offset + 304, value.natExhausted, true);
+  view.setUint32(offset + 308, Math.floor(value.natExhausted / 4294967296), true);
+  view.setUint32(offset + 312, value.natUnknown, true);
+  view.setUint32(offset + 316, Math.floor(value.natUnknown / 4294967296), true);
+  view.setUint32(offset + 320, value.natLastHop, true);
+  view.setUint32(offset + 324, Math.floor(value.natLastHop / 4294967296), true);
+  view.setUint32(offset + 328, value.natNoNextHop, true);
+  view.setUint32(offset + 332, Math.floor(value.natNoNextHop / 4294967296), true);
+  view.setUint32(offset + 336, value.natReplies, true);
+  view.setUint32(offset + 340, Math.floor(value.natReplies / 4294967296), true);
+  view.setUint32(offset + 344, value.natReplyBytes, true);
+  view.setUint32(offset + 348, Math.floor(value.natReplyBytes / 4294967296), true);
 }
 
 /** `struct traffic` */
@@ -577,6 +595,42 @@ export function writeTraffic(view: DataView, offset: number, value: Traffic): vo
   view.setUint32(offset + 12, Math.floor(value.bytes / 4294967296), true);
 }
 
+/** `struct misses` */
+export interface Misses {
+  syn: number;
+  other: number;
+}
+
+/** Bytes of `struct misses`. */
+export const sizeofMisses = 16;
+
+/** Where the fields of `struct misses` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsMisses = {
+  syn: 0,
+  other: 8,
+} as const;
+
+/** Decodes `struct misses` into a new object, or into one that is given, with all it contains. */
+export function readMisses(view: DataView, offset: number, into?: Misses): Misses {
+  if (into === undefined) {
+    return {
+      syn: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      other: view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296,
+    };
+  }
+  into.syn = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.other = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+  return into;
+}
+
+/** Encodes `struct misses`; bytes between the fields become zero. */
+export function writeMisses(view: DataView, offset: number, value: Misses): void {
+  view.setUint32(offset, value.syn, true);
+  view.setUint32(offset + 4, Math.floor(value.syn / 4294967296), true);
+  view.setUint32(offset + 8, value.other, true);
+  view.setUint32(offset + 12, Math.floor(value.other / 4294967296), true);
+}
+
 /** `struct cpu` */
 export interface Cpu {
   jiffies: number;
@@ -585,16 +639,20 @@ export interface Cpu {
   newFlows: number;
   captureTurn: number;
   isLastHop: number;
+  isMiss: number;
+  reserved: number;
   outcome: Outcome;
   packet: Packet;
   vipKey: VipKey;
   counters: Counters;
   vips: Traffic[];
   reals: Traffic[];
+  vipMisses: Misses[];
+  realMisses: Misses[];
 }
 
 /** Bytes of `struct cpu`. */
-export const sizeofCpu = 328128;
+export const sizeofCpu = 655840;
 
 /** Where the fields of `struct cpu` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCpu = {
@@ -604,12 +662,16 @@ export const offsetsCpu = {
   newFlows: 20,
   captureTurn: 24,
   isLastHop: 28,
-  outcome: 32,
-  packet: 48,
-  vipKey: 96,
-  counters: 120,
-  vips: 448,
-  reals: 65984,
+  isMiss: 32,
+  reserved: 36,
+  outcome: 40,
+  packet: 56,
+  vipKey: 104,
+  counters: 128,
+  vips: 480,
+  reals: 66016,
+  vipMisses: 328160,
+  realMisses: 393696,
 } as const;
 
 /** Decodes `struct cpu` into a new object, or into one that is given, with all it contains. */
@@ -622,12 +684,16 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
       newFlows: view.getUint32(offset + 20, true),
       captureTurn: view.getUint32(offset + 24, true),
       isLastHop: view.getUint32(offset + 28, true),
-      outcome: readOutcome(view, offset + 32),
-      packet: readPacket(view, offset + 48),
-      vipKey: readVipKey(view, offset + 96),
-      counters: readCounters(view, offset + 120),
-      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 448 + i * 16)),
-      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65984 + i * 16)),
+      isMiss: view.getUint32(offset + 32, true),
+      reserved: view.getUint32(offset + 36, true),
+      outcome: readOutcome(view, offset + 40),
+      packet: readPacket(view, offset + 56),
+      vipKey: readVipKey(view, offset + 104),
+      counters: readCounters(view, offset + 128),
+      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 480 + i * 16)),
+      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66016 + i * 16)),
+      vipMisses: readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328160 + i * 16)),
+      realMisses: readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393696 + i * 16)),
     };
   }
   into.jiffies = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -636,18 +702,22 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
   into.newFlows = view.getUint32(offset + 20, true);
   into.captureTurn = view.getUint32(offset + 24, true);
   into.isLastHop = view.getUint32(offset + 28, true);
-  readOutcome(view, offset + 32, into.outcome);
-  readPacket(view, offset + 48, into.packet);
-  readVipKey(view, offset + 96, into.vipKey);
-  readCounters(view, offset + 120, into.counters);
-  readElements(into.vips, (i) => readTraffic(view, offset + 448 + i * 16));
-  readElements(into.reals, (i) => readTraffic(view, offset + 65984 + i * 16));
+  into.isMiss = view.getUint32(offset + 32, true);
+  into.reserved = view.getUint32(offset + 36, true);
+  readOutcome(view, offset + 40, into.outcome);
+  readPacket(view, offset + 56, into.packet);
+  readVipKey(view, offset + 104, into.vipKey);
+  readCounters(view, offset + 128, into.counters);
+  readElements(into.vips, (i) => readTraffic(view, offset + 480 + i * 16));
+  readElements(into.reals, (i) => readTraffic(view, offset + 66016 + i * 16));
+  readElements(into.vipMisses, (i) => readMisses(view, offset + 328160 + i * 16));
+  readElements(into.realMisses, (i) => readMisses(view, offset + 393696 + i * 16));
   return into;
 }
 
 /** Encodes `struct cpu`; bytes between the fields become zero. */
 export function writeCpu(view: DataView, offset: number, value: Cpu): void {
-  zeroBytes(view, offset, 328128);
+  zeroBytes(view, offset, 655840);
   view.setUint32(offset, value.jiffies, true);
   view.setUint32(offset + 4, Math.floor(value.jiffies / 4294967296), true);
   view.setUint32(offset + 8, value.windowNs, true);
@@ -656,12 +726,16 @@ export function writeCpu(view: DataView, offset: number, value: Cpu): void {
   view.setUint32(offset + 20, value.newFlows, true);
   view.setUint32(offset + 24, value.captureTurn, true);
   view.setUint32(offset + 28, value.isLastHop, true);
-  writeOutcome(view, offset + 32, value.outcome);
-  writePacket(view, offset + 48, value.packet);
-  writeVipKey(view, offset + 96, value.vipKey);
-  writeCounters(view, offset + 120, value.counters);
-  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 448 + i * 16, item));
-  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 65984 + i * 16, item));
+  view.setUint32(offset + 32, value.isMiss, true);
+  view.setUint32(offset + 36, value.reserved, true);
+  writeOutcome(view, offset + 40, value.outcome);
+  writePacket(view, offset + 56, value.packet);
+  writeVipKey(view, offset + 104, value.vipKey);
+  writeCounters(view, offset + 128, value.counters);
+  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 480 + i * 16, item));
+  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 66016 + i * 16, item));
+  writeElements(value.vipMisses, 4096, (i, item) => writeMisses(view, offset + 328160 + i * 16, item));
+  writeElements(value.realMisses, 16384, (i, item) => writeMisses(view, offset + 393696 + i * 16, item));
 }
 
 /** Many of `struct cpu`, one array a field. Elements from `length` on mean nothing. */
@@ -674,6 +748,8 @@ export class CpuColumns {
   readonly newFlows: Uint32Array;
   readonly captureTurn: Uint32Array;
   readonly isLastHop: Uint32Array;
+  readonly isMiss: Uint32Array;
+  readonly reserved: Uint32Array;
   readonly outcomeReason: Uint32Array;
   readonly outcomeVip: Uint32Array;
   readonly outcomeReal: Uint32Array;
@@ -717,6 +793,9 @@ export class CpuColumns {
   readonly countersQuicInitial: Float64Array;
   readonly countersQuicWithoutId: Float64Array;
   readonly countersQuicUnknownId: Float64Array;
+  readonly countersQuicVersion1: Float64Array;
+  readonly countersQuicVersion2: Float64Array;
+  readonly countersQuicVersion3: Float64Array;
   readonly countersServerId: Float64Array;
   readonly countersServerWithoutId: Float64Array;
   readonly countersServerUnknownId: Float64Array;
@@ -735,6 +814,8 @@ export class CpuColumns {
   readonly countersNatReplyBytes: Float64Array;
   readonly vips: Array<Traffic[]>;
   readonly reals: Array<Traffic[]>;
+  readonly vipMisses: Array<Misses[]>;
+  readonly realMisses: Array<Misses[]>;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -744,6 +825,8 @@ export class CpuColumns {
     this.newFlows = new Uint32Array(capacity);
     this.captureTurn = new Uint32Array(capacity);
     this.isLastHop = new Uint32Array(capacity);
+    this.isMiss = new Uint32Array(capacity);
+    this.reserved = new Uint32Array(capacity);
     this.outcomeReason = new Uint32Array(capacity);
     this.outcomeVip = new Uint32Array(capacity);
     this.outcomeReal = new Uint32Array(capacity);
@@ -787,6 +870,9 @@ export class CpuColumns {
     this.countersQuicInitial = new Float64Array(capacity);
     this.countersQuicWithoutId = new Float64Array(capacity);
     this.countersQuicUnknownId = new Float64Array(capacity);
+    this.countersQuicVersion1 = new Float64Array(capacity);
+    this.countersQuicVersion2 = new Float64Array(capacity);
+    this.countersQuicVersion3 = new Float64Array(capacity);
     this.countersServerId = new Float64Array(capacity);
     this.countersServerWithoutId = new Float64Array(capacity);
     this.countersServerUnknownId = new Float64Array(capacity);
@@ -805,6 +891,8 @@ export class CpuColumns {
     this.countersNatReplyBytes = new Float64Array(capacity);
     this.vips = [];
     this.reals = [];
+    this.vipMisses = [];
+    this.realMisses = [];
   }
 
   /** @throws OptionError when full. */
@@ -817,67 +905,74 @@ export class CpuColumns {
     this.newFlows[i] = view.getUint32(offset + 20, true);
     this.captureTurn[i] = view.getUint32(offset + 24, true);
     this.isLastHop[i] = view.getUint32(offset + 28, true);
-    this.outcomeReason[i] = view.getUint32(offset + 32, true);
-    this.outcomeVip[i] = view.getUint32(offset + 36, true);
-    this.outcomeReal[i] = view.getUint32(offset + 40, true);
-    for (let j = 0; j < 4; j++) this.packetSource[i * 4 + j] = view.getUint32(offset + 48 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.packetSourceHalves[i * 2 + j] = view.getUint32(offset + 48 + j * 8, true) + view.getUint32(offset + 48 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 4; j++) this.packetDestination[i * 4 + j] = view.getUint32(offset + 64 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.packetDestinationHalves[i * 2 + j] = view.getUint32(offset + 64 + j * 8, true) + view.getUint32(offset + 64 + j * 8 + 4, true) * 4294967296;
-    this.packetSourcePort[i] = view.getUint16(offset + 80, true);
-    this.packetDestinationPort[i] = view.getUint16(offset + 82, true);
-    this.packetLength[i] = view.getUint16(offset + 84, true);
-    this.packetTransport[i] = view.getUint16(offset + 86, true);
-    this.packetProtocol[i] = view.getUint8(offset + 88);
-    this.packetIpv6[i] = view.getUint8(offset + 89);
-    this.packetTos[i] = view.getUint8(offset + 90);
-    this.packetFlags[i] = view.getUint8(offset + 91);
-    for (let j = 0; j < 2; j++) this.vipKeyAddress[i * 2 + j] = view.getUint32(offset + 96 + j * 8, true) + view.getUint32(offset + 96 + j * 8 + 4, true) * 4294967296;
-    this.vipKeyService[i] = view.getUint32(offset + 112, true);
-    this.vipKeyReserved[i] = view.getUint32(offset + 116, true);
-    this.countersPackets[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-    this.countersTransmitted[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-    this.countersDropped[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-    this.countersPassed[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-    this.countersMalformed[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-    this.countersEcho[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
-    this.countersTooBig[i] = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
-    this.countersFlowHit[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
-    this.countersFlowMissSyn[i] = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
-    this.countersFlowMissOther[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-    this.countersFlowStale[i] = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
-    this.countersFlowFallback[i] = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
-    this.countersFlowFlood[i] = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
-    this.countersGlobalHit[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
-    this.countersUdpMigrated[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
-    this.countersSourceRouted[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-    this.countersEmptySlot[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-    this.countersEncapsulationFailed[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-    this.countersLocal[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-    this.countersDecapsulated[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-    this.countersLastHop[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-    this.countersQuicId[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-    this.countersQuicInitial[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-    this.countersQuicWithoutId[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-    this.countersQuicUnknownId[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-    this.countersServerId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
-    this.countersServerWithoutId[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
-    this.countersServerUnknownId[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
-    this.countersStableUdp[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
-    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
-    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
-    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
-    this.countersNatCreated[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
-    this.countersNatExpired[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
-    this.countersNatYielded[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
-    this.countersNatExhausted[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
-    this.countersNatUnknown[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
-    this.countersNatLastHop[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
-    this.countersNatNoNextHop[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
-    this.countersNatReplies[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
-    this.countersNatReplyBytes[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
-    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 448 + i * 16));
-    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65984 + i * 16));
+    this.isMiss[i] = view.getUint32(offset + 32, true);
+    this.reserved[i] = view.getUint32(offset + 36, true);
+    this.outcomeReason[i] = view.getUint32(offset + 40, true);
+    this.outcomeVip[i] = view.getUint32(offset + 44, true);
+    this.outcomeReal[i] = view.getUint32(offset + 48, true);
+    for (let j = 0; j < 4; j++) this.packetSource[i * 4 + j] = view.getUint32(offset + 56 + j * 4, true);
+    for (let j = 0; j < 2; j++) this.packetSourceHalves[i * 2 + j] = view.getUint32(offset + 56 + j * 8, true) + view.getUint32(offset + 56 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 4; j++) this.packetDestination[i * 4 + j] = view.getUint32(offset + 72 + j * 4, true);
+    for (let j = 0; j < 2; j++) this.packetDestinationHalves[i * 2 + j] = view.getUint32(offset + 72 + j * 8, true) + view.getUint32(offset + 72 + j * 8 + 4, true) * 4294967296;
+    this.packetSourcePort[i] = view.getUint16(offset + 88, true);
+    this.packetDestinationPort[i] = view.getUint16(offset + 90, true);
+    this.packetLength[i] = view.getUint16(offset + 92, true);
+    this.packetTransport[i] = view.getUint16(offset + 94, true);
+    this.packetProtocol[i] = view.getUint8(offset + 96);
+    this.packetIpv6[i] = view.getUint8(offset + 97);
+    this.packetTos[i] = view.getUint8(offset + 98);
+    this.packetFlags[i] = view.getUint8(offset + 99);
+    for (let j = 0; j < 2; j++) this.vipKeyAddress[i * 2 + j] = view.getUint32(offset + 104 + j * 8, true) + view.getUint32(offset + 104 + j * 8 + 4, true) * 4294967296;
+    this.vipKeyService[i] = view.getUint32(offset + 120, true);
+    this.vipKeyReserved[i] = view.getUint32(offset + 124, true);
+    this.countersPackets[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+    this.countersTransmitted[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+    this.countersDropped[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+    this.countersPassed[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+    this.countersMalformed[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+    this.countersEcho[i] = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
+    this.countersTooBig[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+    this.countersFlowHit[i] = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
+    this.countersFlowMissSyn[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+    this.countersFlowMissOther[i] = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
+    this.countersFlowStale[i] = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
+    this.countersFlowFallback[i] = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
+    this.countersFlowFlood[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
+    this.countersGlobalHit[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
+    this.countersUdpMigrated[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+    this.countersSourceRouted[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+    this.countersEmptySlot[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+    this.countersEncapsulationFailed[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+    this.countersLocal[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+    this.countersDecapsulated[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+    this.countersLastHop[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+    this.countersQuicId[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+    this.countersQuicInitial[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+    this.countersQuicWithoutId[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+    this.countersQuicUnknownId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+    this.countersQuicVersion1[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+    this.countersQuicVersion2[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+    this.countersQuicVersion3[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+    this.countersServerId[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
+    this.countersServerWithoutId[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
+    this.countersServerUnknownId[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
+    this.countersStableUdp[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
+    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
+    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
+    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
+    this.countersNatCreated[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
+    this.countersNatExpired[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
+    this.countersNatYielded[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
+    this.countersNatExhausted[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
+    this.countersNatUnknown[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
+    this.countersNatLastHop[i] = view.getUint32(offset + 448, true) + view.getUint32(offset + 452, true) * 4294967296;
+    this.countersNatNoNextHop[i] = view.getUint32(offset + 456, true) + view.getUint32(offset + 460, true) * 4294967296;
+    this.countersNatReplies[i] = view.getUint32(offset + 464, true) + view.getUint32(offset + 468, true) * 4294967296;
+    this.countersNatReplyBytes[i] = view.getUint32(offset + 472, true) + view.getUint32(offset + 476, true) * 4294967296;
+    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 480 + i * 16));
+    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66016 + i * 16));
+    this.vipMisses[i] = readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328160 + i * 16));
+    this.realMisses[i] = readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393696 + i * 16));
     this.length = i + 1;
   }
 
@@ -2303,6 +2398,94 @@ export class FlowBucketColumns {
   }
 }
 
+/** `struct flow_ends` */
+export interface FlowEnds {
+  source: Uint32Array;
+  destination: Uint32Array;
+}
+
+/** Bytes of `struct flow_ends`. */
+export const sizeofFlowEnds = 32;
+
+/** Where the fields of `struct flow_ends` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsFlowEnds = {
+  source: 0,
+  destination: 16,
+} as const;
+
+/** Decodes `struct flow_ends` into a new object, or into one that is given, with all it contains. */
+export function readFlowEnds(view: DataView, offset: number, into?: FlowEnds): FlowEnds {
+  if (into === undefined) {
+    return {
+      source: readElements(new Uint32Array(4), (i) => view.getUint32(offset + i * 4, true)),
+      destination: readElements(new Uint32Array(4), (i) => view.getUint32(offset + 16 + i * 4, true)),
+    };
+  }
+  readElements(into.source, (i) => view.getUint32(offset + i * 4, true));
+  readElements(into.destination, (i) => view.getUint32(offset + 16 + i * 4, true));
+  return into;
+}
+
+/** Encodes `struct flow_ends`; bytes between the fields become zero. */
+export function writeFlowEnds(view: DataView, offset: number, value: FlowEnds): void {
+  writeElements(value.source, 4, (i, item) => view.setUint32(offset + i * 4, item, true));
+  writeElements(value.destination, 4, (i, item) => view.setUint32(offset + 16 + i * 4, item, true));
+}
+
+/** `struct flow_addresses` */
+export interface FlowAddresses {
+  ends: FlowEnds[];
+}
+
+/** Bytes of `struct flow_addresses`. */
+export const sizeofFlowAddresses = 192;
+
+/** Where the fields of `struct flow_addresses` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsFlowAddresses = {
+  ends: 0,
+} as const;
+
+/** Decodes `struct flow_addresses` into a new object, or into one that is given, with all it contains. */
+export function readFlowAddresses(view: DataView, offset: number, into?: FlowAddresses): FlowAddresses {
+  if (into === undefined) {
+    return {
+      ends: readElements(new Array<FlowEnds>(6), (i) => readFlowEnds(view, offset + i * 32)),
+    };
+  }
+  readElements(into.ends, (i) => readFlowEnds(view, offset + i * 32));
+  return into;
+}
+
+/** Encodes `struct flow_addresses`; bytes between the fields become zero. */
+export function writeFlowAddresses(view: DataView, offset: number, value: FlowAddresses): void {
+  zeroBytes(view, offset, 192);
+  writeElements(value.ends, 6, (i, item) => writeFlowEnds(view, offset + i * 32, item));
+}
+
+/** Many of `struct flow_addresses`, one array a field. Elements from `length` on mean nothing. */
+export class FlowAddressesColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly ends: Array<FlowEnds[]>;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.ends = [];
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('FlowAddressesColumns: all ' + this.capacity + ' rows are taken');
+    this.ends[i] = readElements(new Array<FlowEnds>(6), (i) => readFlowEnds(view, offset + i * 32));
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
 /** The object's maps. Where it declares no type for keys or values, there is none here. */
 export const maps = {
   cpus: {
@@ -2362,6 +2545,11 @@ export const maps = {
   },
   flowTables: {
     name: 'flow_tables',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: undefined,
+  },
+  flowAddresses: {
+    name: 'flow_addresses',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
     value: undefined,
   },
@@ -2438,6 +2626,11 @@ export const globals = {
     name: 'capture_reasons',
     section: '.bss',
     ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+  },
+  captureMisses: {
+    name: 'capture_misses',
+    section: '.bss',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
   captureBytes: {
     name: 'capture_bytes',

@@ -128,6 +128,11 @@ export const globals = {
     section: '.bss',
     ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
   },
+  captureMisses: {
+    name: 'capture_misses',
+    section: '.bss',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
   captureBytes: {
     name: 'capture_bytes',
     section: '.bss',

@@ -14,6 +14,10 @@ const flowMisses = {
   help: 'Packets whose flow was not in the flow table; SYNs are not looked up.',
 };
 const quic = { name: 'quic_packets_total', help: 'QUIC packets by the server id in their connection id.' };
+const quicVersions = {
+  name: 'quic_connection_ids_total',
+  help: 'QUIC packets with a server id, by the version of their connection id.',
+};
 const serverId = { name: 'tcp_server_id_packets_total', help: 'TCP packets by their server id.' };
 const stableUdp = {
   name: 'stable_udp_packets_total',
@@ -69,6 +73,9 @@ const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
   quicInitial: { ...quic, label: ['id', 'initial'] },
   quicWithoutId: { ...quic, label: ['id', 'absent'] },
   quicUnknownId: { ...quic, label: ['id', 'unknown'] },
+  quicVersion1: { ...quicVersions, label: ['version', '1'] },
+  quicVersion2: { ...quicVersions, label: ['version', '2'] },
+  quicVersion3: { ...quicVersions, label: ['version', '3'] },
   serverId: { ...serverId, label: ['id', 'known'] },
   serverWithoutId: { ...serverId, label: ['id', 'absent'] },
   serverUnknownId: { ...serverId, label: ['id', 'unknown'] },

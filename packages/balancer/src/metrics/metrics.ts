@@ -1,11 +1,11 @@
 /** Metrics of a balancer: counters, traffic and health. */
 
-import type { Counters, Traffic } from '../datapath/counters.js';
+import type { Counters, CpuStatus, Misses, Traffic } from '../datapath/counters.js';
 import type { ServiceHealth } from '../health/checked-services.js';
 import type { RealHealth } from '../health/monitor.js';
 import { realKey, type Service, serviceName } from '../service.js';
 import type { ServiceSource } from '../sources/real-sources.js';
-import type { RealStatus, ServiceStatus } from '../status.js';
+import type { RealStatus, ServiceStatus, TableStatus } from '../status.js';
 import { counterFamilies } from './metrics-counters.js';
 import { type Labels, labels, type Metric, noLabels, renderMetrics, withLabel } from './metrics-text.js';
 
@@ -17,6 +17,10 @@ export interface MetricsSource {
   services(): readonly ServiceStatus[];
   /** The reals with their traffic. */
   reals(): readonly RealStatus[];
+  /** How full the program's tables are. */
+  tables?(): readonly TableStatus[];
+  /** The counters of each CPU. */
+  cpuCounters?(): readonly CpuStatus[];
   /** The health of the services' reals, where it is checked. */
   health?(): readonly ServiceHealth[];
   /** The sources of the services' reals, where these come from elsewhere. */
@@ -51,11 +55,21 @@ export function metricsText(source: MetricsSource): string {
       'of a service',
       services.map((status) => [serviceLabels(status.service), status] as const),
     ),
+    misses(
+      'service',
+      services.map((status) => [serviceLabels(status.service), status] as const),
+    ),
     ...traffic(
       'real',
       'to a real, of all its services',
       source.reals().map((status) => [labels({ real: realLabel(status) }), status] as const),
     ),
+    misses(
+      'real',
+      source.reals().map((status) => [labels({ real: realLabel(status) }), status] as const),
+    ),
+    ...cpuMetrics(source.cpuCounters?.() ?? []),
+    ...tableMetrics(source.tables?.() ?? []),
     {
       name: 'real_weight',
       help: 'Weight of a real in the ring of a service; 0 if the real gets no new flows.',
@@ -156,6 +170,48 @@ function traffic(name: string, what: string, all: readonly (readonly [Labels, Tr
       help: `Bytes ${what} that were forwarded, without Ethernet and outer headers.`,
       type: 'counter',
       samples: all.map(([text, { bytes }]) => [text, bytes]),
+    },
+  ];
+}
+
+function misses(name: string, all: readonly (readonly [Labels, { readonly misses?: Misses }])[]): Metric {
+  return {
+    name: `${name}_flow_misses_total`,
+    help: 'Packets whose flow was not in the flow table; SYNs are not looked up.',
+    type: 'counter',
+    samples: all.flatMap(([text, { misses: { syn, other } = { syn: 0, other: 0 } }]) => [
+      [withLabel(text, 'packet', 'syn'), syn] as const,
+      [withLabel(text, 'packet', 'other'), other] as const,
+    ]),
+  };
+}
+
+function cpuMetrics(cpus: readonly CpuStatus[]): Metric[] {
+  const perCpu = (name: string, help: string, counter: keyof Counters): Metric => ({
+    name,
+    help,
+    type: 'counter',
+    samples: cpus.map((each) => [labels({ cpu: each.cpu }), each.counters[counter]]),
+  });
+  return [
+    perCpu('cpu_packets_total', 'Packets that the program received on a CPU.', 'packets'),
+    perCpu('cpu_flow_misses_total', 'Packets on a CPU, other than SYNs, of unknown flows.', 'flowMissOther'),
+  ];
+}
+
+function tableMetrics(tables: readonly TableStatus[]): Metric[] {
+  return [
+    {
+      name: 'table_entries',
+      help: 'Entries in a table of the program; for large tables an estimate.',
+      type: 'gauge',
+      samples: tables.map(({ name, used }) => [labels({ table: name }), used]),
+    },
+    {
+      name: 'table_capacity',
+      help: 'Entries for which a table of the program has room.',
+      type: 'gauge',
+      samples: tables.map(({ name, size }) => [labels({ table: name }), size]),
     },
   ];
 }

@@ -2,10 +2,10 @@
 
 import { reasonNames } from '@weir/balancer/reasons';
 import { parseDuration, parseInteger, repeatable, wordsParser } from '../args/values.js';
-import { Command, Option } from '../commander.js';
+import { Argument, Command, Option } from '../commander.js';
 import { colourModes } from '../text/colour.js';
 import { parseReadyFd } from '../trace/ready.js';
-import type { BalanceRequest } from './requests.js';
+import { type BalanceRequest, flowActions } from './requests.js';
 
 const examples = `
 Examples:
@@ -16,6 +16,7 @@ Examples:
   weir balance status                                       VIPs, reals, traffic, health
   weir balance drain web a                                  let no new flows of web come to a
   weir balance lookup 192.0.2.7:31337 198.51.100.1:443      where does this flow go, and why?
+  weir balance flows analyse                                which flows are known, by age, VIP and real?
   weir balance capture -o drops.pcapng --reason malformed   packets with the reason of each
   weir balance stop                                         take it off`;
 
@@ -29,7 +30,20 @@ export function balanceCommand(action: Act): Command {
     .addHelpText('after', examples)
     .helpCommand(false)
     .helpOption('-h, --help', 'show this help');
-  for (const create of [check, simulate, run, apply, status, drain, undrain, lookup, capture, stop, detach]) {
+  for (const create of [
+    check,
+    simulate,
+    run,
+    apply,
+    status,
+    drain,
+    undrain,
+    lookup,
+    flows,
+    capture,
+    stop,
+    detach,
+  ]) {
     command.addCommand(
       create(action)
         .allowExcessArguments(false)
@@ -176,6 +190,28 @@ function lookup(action: Act): Command {
     .action((source, destination, flags) => action({ command: 'lookup', source, destination, flags }));
 }
 
+function flows(action: Act): Command {
+  return client(
+    'flows',
+    'list, count or remove known flows',
+    'Lists the flows that the balancer knows (list), counts them by age, VIP and real (analyse), removes one (delete SOURCE DESTINATION), or those of a VIP or of its real (purge VIP [REAL]). Packets do not wait for it.',
+    'flows list --vip web --source 192.0.2.0/24',
+  )
+    .addArgument(new Argument('[action]', 'what to do').choices(flowActions).default('list'))
+    .argument('[operands...]', 'of delete: client and VIP, ADDRESS:PORT each; of purge: VIP, real')
+    .optionsGroup('Flows:')
+    .option('--vip <vip>', 'only those of this VIP: name, ADDRESS:PORT/PROTOCOL, or address')
+    .option('--real <real>', 'only those of this real: name or address')
+    .option('--source <prefix>', 'only those from this address or prefix')
+    .addOption(new Option('--protocol <protocol>', 'only these').choices(['tcp', 'udp']))
+    .option('--older <time>', 'only those that were not used for this time', parseDuration)
+    .option('--younger <time>', 'only those that were used within this time', parseDuration)
+    .option('--limit <number>', 'list at most so many', integer(Number.MAX_SAFE_INTEGER))
+    .optionsGroup('Output:')
+    .addOption(json())
+    .action((act, operands, flags) => action({ command: 'flows', action: act, operands, flags }));
+}
+
 function capture(action: Act): Command {
   return client(
     'capture',
@@ -191,6 +227,7 @@ function capture(action: Act): Command {
       `only these: ${reasonNames.join(', ')}`,
       repeatable(wordsParser(reasonNames)),
     )
+    .option('--miss', 'only those, other than SYNs, whose flow was not known')
     .option('--every <number>', 'one packet in so many on each CPU', integer(2 ** 32 - 1))
     .option('--bytes <number>', 'of each packet (default: 128, at most 256)', integer(256))
     .optionsGroup('Ending:')

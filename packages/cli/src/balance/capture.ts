@@ -21,10 +21,11 @@ export async function capture(flags: CaptureFlags, host: RunHost, stdout: Output
   using _ = new Interruption(host.signals, end, (code) => host.exit(code));
   output.onBroken(end);
   const timer = flags.duration === undefined ? undefined : setTimeout(end, flags.duration);
-  const { every, reason: reasons, bytes, count } = flags;
+  const { every, reason: reasons, miss: misses, bytes, count } = flags;
   const body = {
     ...(every !== undefined && { every }),
     ...(reasons !== undefined && { reasons }),
+    ...(misses !== undefined && { misses }),
     ...(bytes !== undefined && { bytes }),
     ...(count !== undefined && { count }),
   };

@@ -49,7 +49,7 @@ function answerText({ verdict, reason, vip, real, realName, realPort }: NamedExp
 }
 
 /** `192.0.2.7:31337`, `[2001:db8::7]:31337`. @throws UsageError */
-function endpoint(text: string): { address: string; port: number } {
+export function endpoint(text: string): { address: string; port: number } {
   const match = /^(?:\[([0-9a-f:.]+)\]|([\d.]+)):(\d{1,5})$/i.exec(text);
   const address = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);

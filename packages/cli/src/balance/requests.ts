@@ -42,11 +42,27 @@ export interface LookupFlags extends Which {
 export interface CaptureFlags extends Which {
   readonly output?: string;
   readonly reason?: readonly ReasonName[];
+  readonly miss?: boolean;
   readonly every?: number;
   readonly bytes?: number;
   /** Milliseconds. */
   readonly duration?: number;
   readonly count?: number;
+}
+
+export const flowActions = ['list', 'analyse', 'delete', 'purge'] as const;
+
+export interface FlowsFlags extends Which {
+  readonly vip?: string;
+  readonly real?: string;
+  readonly source?: string;
+  readonly protocol?: 'tcp' | 'udp';
+  /** Milliseconds. */
+  readonly older?: number;
+  /** Milliseconds. */
+  readonly younger?: number;
+  readonly limit?: number;
+  readonly json?: boolean;
 }
 
 export interface DrainFlags extends Which {
@@ -74,6 +90,12 @@ export type BalanceRequest =
       readonly source: string;
       readonly destination: string;
       readonly flags: LookupFlags;
+    }
+  | {
+      readonly command: 'flows';
+      readonly action: (typeof flowActions)[number];
+      readonly operands: readonly string[];
+      readonly flags: FlowsFlags;
     }
   | { readonly command: 'capture'; readonly flags: CaptureFlags }
   | { readonly command: 'stop'; readonly flags: StopFlags }

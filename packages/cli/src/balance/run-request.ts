@@ -29,6 +29,8 @@ export async function runBalanceRequest(
       return await (await import('./status.js')).status(request.flags, host, stdout);
     case 'lookup':
       return await (await import('./lookup.js')).lookup(request, stdout);
+    case 'flows':
+      return await (await import('./flows.js')).flows(request, host, stdout);
     case 'capture':
       return await (await import('./capture.js')).capture(request.flags, host, stdout);
   }

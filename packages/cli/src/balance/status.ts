@@ -1,5 +1,6 @@
 /** `weir balance status`. */
 
+import type { TableStatus } from '@weir/balancer';
 import { vipName } from '@weir/balancer/config';
 import type { SourceStatus, Status, TrafficStatus, VipRealStatus, VipStatus } from '@weir/balancer/control';
 import { escapeJson } from '@weir/tracer/escape';
@@ -34,7 +35,11 @@ export function statusText(status: Status, paint: Paint, now: Date): string {
   return `${lines.join('\n')}\n`;
 }
 
-function headLines({ name, interfaces, routers, rates, started }: Status, paint: Paint, now: Date): string[] {
+function headLines(
+  { name, interfaces, routers, rates, started, tables = [] }: Status,
+  paint: Paint,
+  now: Date,
+): string[] {
   const devices = interfaces.map(({ interface: device, mode }) =>
     mode === undefined ? paint('red', `${escapeText(device)} (gone)`) : `${escapeText(device)} (${mode})`,
   );
@@ -44,8 +49,21 @@ function headLines({ name, interfaces, routers, rates, started }: Status, paint:
   });
   return [
     `${paint('bold', escapeText(name))}  ${devices.length === 0 ? 'in a chain' : devices.join(', ')}  router ${[...new Set(hops)].join(', ')}  control plane up ${ago(started, now)}`,
+    ...tablesLine(tables),
     `${perSecond(rates.packets)} packets/s: ${perSecond(rates.transmitted)} sent on, ${perSecond(rates.passed)} left to the host, ${perSecond(rates.dropped)} dropped`,
   ];
+}
+
+/** `tables: flows 5.2 %, vips 2 of 4,096`: those that are not empty. */
+function tablesLine(tables: readonly TableStatus[]): string[] {
+  const parts = tables
+    .filter(({ used }) => used > 0)
+    .map(({ name, used, size, estimated }) =>
+      estimated
+        ? `${name} ${((100 * used) / size).toFixed(1)} %`
+        : `${name} ${used.toLocaleString('en-US')} of ${size.toLocaleString('en-US')}`,
+    );
+  return parts.length === 0 ? [] : [`tables: ${parts.join(', ')}`];
 }
 
 function vipLines(vip: VipStatus, paint: Paint, now: Date): string[] {
@@ -63,6 +81,7 @@ function vipLines(vip: VipStatus, paint: Paint, now: Date): string[] {
     state,
     ...(vip.ringStays === 'drained' ? [paint('red', 'all reals are drained, the last ring stays')] : []),
     traffic(vip).join('  '),
+    ...missesText(vip),
   ];
   const header = ['REAL', 'ADDRESS', 'WEIGHT', 'SHARE', 'PACKETS/S', 'BYTES/S', 'HEALTH'];
   const from = vip.source === undefined ? [] : [`  ${sourceText(vip.source, paint, now)}`];
@@ -137,6 +156,11 @@ function noteLines({ counters, advice = [] }: Status, paint: Paint): string[] {
     .map(({ count, text }) => paint('yellow', `${count.toLocaleString('en-US')} ${text}`))
     .concat(advice.map((line) => paint('yellow', escapeText(line))));
   return lines.length === 0 ? [] : ['', ...lines];
+}
+
+/** Packets that are no SYN, and whose flow was unknown. */
+function missesText({ misses: { other } = { syn: 0, other: 0 } }: VipStatus): string[] {
+  return other === 0 ? [] : [`${other.toLocaleString('en-US')} flow misses`];
 }
 
 function traffic({ packetsPerSecond, bytesPerSecond }: TrafficStatus): string[] {

@@ -75,3 +75,44 @@ export class Mapping implements Disposable {
     if (result < 0) throw new SyscallError('mmap of the cover of a disposed mapping', -result);
   }
 }
+
+/**
+ * A range of addresses that shows one part of a descriptor's memory after another. The parts that it does not show read as
+ * zeros.
+ */
+export class MovableMapping {
+  readonly address: number;
+  readonly length: number;
+  readonly buffer: ArrayBuffer;
+
+  /** @param length bytes, a multiple of the page size. @throws SyscallError */
+  constructor(length: number) {
+    const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    const result = syscallRaw('mmap', 0, length, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (result < 0) throw new SyscallError('mmap of a range of addresses', -result);
+    this.address = result;
+    this.length = length;
+    this.buffer = ffi().view(result, length);
+  }
+
+  /** Shows memory of a descriptor, writable. @param length at most the range's. @throws SyscallError */
+  show(fd: number, offset: number, length: number, what: string): void {
+    const result = syscallRaw(
+      'mmap',
+      this.address,
+      length,
+      PROT_READ | PROT_WRITE,
+      MAP_SHARED | MAP_FIXED,
+      fd,
+      offset,
+    );
+    if (result < 0) throw new SyscallError(`mmap of ${what}`, -result);
+  }
+
+  /** Shows zeros. @throws SyscallError */
+  cover(): void {
+    const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+    const result = syscallRaw('mmap', this.address, this.length, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (result < 0) throw new SyscallError('mmap of the cover of a range of addresses', -result);
+  }
+}
