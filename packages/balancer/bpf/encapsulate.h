@@ -145,6 +145,7 @@ static __always_inline void *make_room(struct xdp_md *ctx, __u32 bytes, __u16 et
 static __always_inline bool encapsulate4(struct xdp_md *ctx, const struct packet *packet, const struct real *real)
 {
 	__u32 header = sizeof(struct iphdr) + (use_gue ? sizeof(struct udphdr) : 0);
+	__u32 entropy = (__u32)(flow_entropy(packet) ^ swap16(packet->source_port)) << 16;
 	struct iphdr *ip = make_room(ctx, header, bpf_htons(ETH_P_IP));
 	struct udphdr *udp;
 	__u64 sum, inner;
@@ -152,9 +153,8 @@ static __always_inline bool encapsulate4(struct xdp_md *ctx, const struct packet
 	if (!ip)
 		return false;
 	if (!use_gue) {
-		write_outer4(ip, packet, real,
-			     SOURCE_PREFIX4 | ((packet->source[0] ^ swap16(packet->source_port) << 16) & 0xffff0000),
-			     header, IPPROTO_IPIP);
+		write_outer4(ip, packet, real, SOURCE_PREFIX4 | entropy, header,
+			     packet->ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP);
 		return true;
 	}
 	write_outer4(ip, packet, real, gue_source4, header, IPPROTO_UDP);
@@ -192,10 +192,10 @@ static __always_inline bool encapsulate6(struct xdp_md *ctx, const struct packet
 	return true;
 }
 
-/* Encapsulates a packet; false for IPv6 to a real with IPv4. */
+/* Encapsulates a packet; false if there is no room. */
 static __always_inline bool encapsulate(struct xdp_md *ctx, const struct packet *packet, const struct real *real)
 {
 	if (real->flags & REAL_IPV6)
 		return encapsulate6(ctx, packet, real);
-	return !packet->ipv6 && encapsulate4(ctx, packet, real);
+	return encapsulate4(ctx, packet, real);
 }

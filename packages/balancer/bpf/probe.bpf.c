@@ -48,20 +48,24 @@ static __always_inline void write_udp(struct udphdr *udp, __u32 inner)
 static __always_inline int probe4(struct __sk_buff *skb, const struct probe *probe, __u32 inner)
 {
 	__u32 more = sizeof(struct iphdr) + (use_gue ? sizeof(struct udphdr) : 0);
+	bool ipv6 = skb->protocol == bpf_htons(ETH_P_IPV6);
+	struct ethhdr *eth;
 	struct iphdr *ip;
 	struct udphdr *udp;
 
-	if (skb->protocol != bpf_htons(ETH_P_IP) || bpf_skb_adjust_room(skb, more, BPF_ADJ_ROOM_MAC, room_flags(false)))
+	if (bpf_skb_adjust_room(skb, more, BPF_ADJ_ROOM_MAC, room_flags(false)))
 		return TC_ACT_SHOT;
-	ip = (void *)(long)skb->data + ETH_HLEN;
+	eth = (void *)(long)skb->data;
+	ip = (void *)(eth + 1);
 	udp = (void *)(ip + 1);
 	if ((void *)(udp + 1) > (void *)(long)skb->data_end)
 		return TC_ACT_SHOT;
+	eth->h_proto = bpf_htons(ETH_P_IP);
 	*(__u16 *)ip = 0x45;
 	ip->tot_len = bpf_htons(inner + more);
 	*(__u32 *)&ip->id = 0;
 	ip->ttl = OUTER_TTL;
-	ip->protocol = use_gue ? IPPROTO_UDP : IPPROTO_IPIP;
+	ip->protocol = use_gue ? IPPROTO_UDP : ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
 	ip->saddr = probe_source4;
 	ip->daddr = probe->address[0];
 	set_ip_checksum(ip);

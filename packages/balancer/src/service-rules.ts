@@ -83,7 +83,7 @@ function ofReals(service: WholeService): Problem[] {
 function ofReal(service: WholeService, real: ServiceReal): Problem[] {
   const { address, weight = 1 } = real;
   const found =
-    service.forwarding === 'nat' ? ofTranslatedReal(service.address, real) : ofTunnelledReal(service, real);
+    service.forwarding === 'nat' ? ofTranslatedReal(service.address, real) : ofTunnelledReal(real);
   if (isWeight(weight)) return found;
   const message = `real ${address}: weight ${weight}: expected a whole number from 0 to ${MAX_WEIGHT}`;
   return [...found, { path: ['weight'], message }];
@@ -103,19 +103,10 @@ function ofTranslatedReal(vip: string, { address, local }: ServiceReal): Problem
   return found;
 }
 
-function ofTunnelledReal(
-  { address: vip, flags = [] }: WholeService,
-  { address, port = 0, local = false }: ServiceReal,
-): Problem[] {
-  const found: Problem[] = [];
-  if (port !== 0) {
-    const message = "port: a real's own port needs forwarding: nat, since a tunnel keeps the VIP's port";
-    found.push({ path: ['port'], message });
-  }
-  if (!(local && flags.includes('local')) && isIpv6(vip) && !isIpv6(address)) {
-    found.push({ path: ['address'], message: `real ${address}: IPv6 does not go through an IPv4 tunnel` });
-  }
-  return found;
+function ofTunnelledReal({ port = 0 }: ServiceReal): Problem[] {
+  if (port === 0) return [];
+  const message = "port: a real's own port needs forwarding: nat, since a tunnel keeps the VIP's port";
+  return [{ path: ['port'], message }];
 }
 
 /** A real must be local in all services or in none. */

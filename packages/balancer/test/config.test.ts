@@ -229,11 +229,6 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     "6:37: port: a real's own port needs forwarding: nat, since a tunnel keeps the VIP's port",
   ],
   [
-    'IPv6 to a real with IPv4',
-    vip('address: 2001:db8::1', 'port: 80', 'protocol: tcp', real),
-    '6:21: real 10.0.0.1: IPv6 does not go through an IPv4 tunnel',
-  ],
-  [
     'NAT between families',
     `${vip(...tcp, 'forwarding: nat', 'reals: [{address: fd00::1}]')}nat: {sources: [192.0.2.77]}`,
     '7:21: real fd00::1: NAT does not change between IPv4 and IPv6',

@@ -40,11 +40,11 @@ describe('rules of services', () => {
   it('services that a tunnel cannot serve are refused', () => {
     assert.deepEqual(found({ ...tcp6, reals: [{ address: '10.0.0.1', port: 8080 }] }), [
       "0 reals.0.port: port: a real's own port needs forwarding: nat, since a tunnel keeps the VIP's port",
-      '0 reals.0.address: real 10.0.0.1: IPv6 does not go through an IPv4 tunnel',
     ]);
-    const local = { ...tcp6, reals: [{ address: '10.0.0.1', local: true }] };
-    assert.deepEqual(found({ ...local, flags: ['local'] }), []);
-    assert.equal(found(local).length, 1, 'a service without the flag sends it into the tunnel');
+  });
+
+  it('tunnels take each family to reals of both', () => {
+    assert.deepEqual(found({ ...tcp6, reals: [{ address: '10.0.0.1' }, { address: 'fd00::1' }] }), []);
     assert.deepEqual(found({ ...tcp4, reals: tcp6.reals }), []);
   });
 

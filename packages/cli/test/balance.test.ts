@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { Status } from '@weir/balancer/control';
-import { ControlServer, type Handlers, RequestError } from '@weir/balancer/control';
+import { ControlServer, type Handlers, type NamedFlow, RequestError } from '@weir/balancer/control';
 import { inFileWords } from '../src/balance/file-words.js';
 import { packetsOf } from '../src/balance/packet-argument.js';
 import { pinnedText } from '../src/balance/running-balancer.js';
@@ -224,7 +224,7 @@ describe('weir balance with a running balancer', () => {
   });
 
   const web = { address: '198.51.100.1', port: 80, protocol: 'tcp' } as const;
-  const known = {
+  const known: NamedFlow = {
     ...{
       source: '192.0.2.1',
       sourcePort: 7,
@@ -241,7 +241,7 @@ describe('weir balance with a running balancer', () => {
       state: 'known',
       idleMs: 2100,
     },
-  } as const;
+  };
 
   it('lists flows as they come, with the filters of the command line', async () => {
     const bodies: unknown[] = [];

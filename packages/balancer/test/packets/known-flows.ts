@@ -115,17 +115,22 @@ describe('the flows that a balancer knows', () => {
     for await (const { analysis } of balancer.analyseFlows()) {
       if (analysis === undefined) continue;
       const { states, services: served } = analysis;
+      assert.ok(states.known >= 4);
       assert.equal(
-        states.known,
-        served.reduce((sum, { reals }) => sum + reals.reduce((part, { flows }) => part + flows, 0), 0),
+        served.reduce((sum, { flows }) => sum + flows, analysis.withoutService),
+        analysis.flows,
       );
       assert.equal(
         analysis.ages.reduce((sum, each) => sum + each),
         analysis.flows,
       );
       const v6 = served.find(({ service: { address, protocol } }) => address === VIP6 && protocol === 'udp')!;
-      assert.equal(v6.flows, 1);
-      assert.equal(v6.reals[0]!.flows, 1);
+      // Flows of earlier tests are stale: their reals are gone.
+      assert.ok(v6.flows >= 1);
+      assert.deepEqual(
+        v6.reals.map(({ flows }) => flows),
+        [1],
+      );
     }
   });
 

@@ -51,7 +51,8 @@ export function inTunnel(
     const source = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last[0]! ^ high, last[1]! ^ low, last[2]!, last[3]!];
     return frame(ipv6(text(source), real, protocol, inner, { trafficClass: tos }), padding);
   }
-  const source = [172, 16, low ^ client[2]!, high ^ client[3]!];
+  const [a, b] = client.length === 4 ? client.slice(2) : client.slice(12, 14);
+  const source = [172, 16, low ^ a!, high ^ b!];
   return frame(ipv4(text(source), real, protocol, inner, { tos }), padding);
 }
 
