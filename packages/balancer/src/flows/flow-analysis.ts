@@ -26,7 +26,7 @@ export interface RealFlows {
   readonly flows: number;
 }
 
-/** The result of {@link FlowCounter}. */
+/** The result of `FlowCounter`. */
 export interface FlowAnalysis extends FlowCount {
   readonly states: Readonly<Record<FlowState, number>>;
   /** Flows whose service is not known: IPv6 flows without addresses, or of a service that was removed. */
