@@ -78,7 +78,10 @@ describe('docs/balance.md', () => {
   const text = page('balance');
   const { commands } = program.commands.find((candidate) => candidate.name() === 'balance')!;
   /** Of all commands, and of those that ask a running balancer. */
-  const shared = ['--debug', '-h, --help', '--name <name>', '--socket <file>'];
+  const shared = [
+    ...['--debug', '-h, --help', '--name <name>', '--socket <file>'],
+    ...['--remote <url>', '--token-file <file>', '--ca <file>'],
+  ];
   const flags = (part: string) => [...part.matchAll(/^`(-[^`]+)`$/gm)].map((match) => match[1]);
 
   it('has the sections of a manual page', () => {

@@ -1,6 +1,7 @@
 /** Checks that the schema cannot express: whether the values of a configuration fit together. */
 import type { Finding, Path } from '@weir/config';
 import { canonicalAddress, canonicalPrefix } from '@weir/ebpf/address';
+import { isLoopback } from '@weir/http/auth';
 import { keyAddress, keyPrefix } from '../address.js';
 import { familyProblem } from '../datapath/frame.js';
 import { ranges } from '../limits.js';
@@ -119,6 +120,7 @@ export function restFindings(config: Config): Finding[] {
       ? [{ path: ['mode'], message: 'mode: in a chain, the program that calls the balancer decides it' }]
       : []),
     ...ofTunnels(config),
+    ...ofApi(config),
     ...ofNat(config),
     ...repeated(serverIds, ({ id }) => String(id)).map((index) => ({
       path: ['serverIds', index, 'id'],
@@ -199,6 +201,21 @@ function ofGlobalFlows({ vips, globalFlows }: Config): Finding[] {
         : [{ path: [...path, 'real'], message: `${real} is not a real of any VIP` }]),
     ];
   });
+}
+
+/** Tokens and answers must not be readable on the way. */
+function ofApi({ api }: Config): Finding[] {
+  if (api === undefined || api.tls !== undefined) return [];
+  return api.listen.flatMap(({ host }, index) =>
+    isLoopback(host)
+      ? []
+      : [
+          {
+            path: ['api', 'listen', index],
+            message: `${host} is reached from elsewhere, which needs tls: certificate and key`,
+          },
+        ],
+  );
 }
 
 /** Entries must fit the tables. */

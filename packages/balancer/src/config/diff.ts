@@ -42,6 +42,7 @@ const fixedKeys = [
   'probes',
   'routes',
   'control',
+  'api',
 ] as const;
 
 /** Compares two configurations. */

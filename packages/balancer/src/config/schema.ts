@@ -27,6 +27,7 @@ import {
 import type { NatOptions } from '../nat/nat-options.js';
 import type { BalancerOptions } from '../options.js';
 import { serviceFlags, vipName } from '../service.js';
+import { apiSchema } from './api-schema.js';
 import { name, router, servicePort, statuses } from './fields.js';
 import { type SourceConfig, sourceSchema } from './source-schema.js';
 
@@ -449,6 +450,9 @@ export const configSchema = z
       })
       .default({})
       .describe('The socket for apply, status, drain, lookup, capture and stop.'),
+    api: apiSchema
+      .exactOptional()
+      .describe('The same over HTTP, for clients with a token. Without it, there is only the socket.'),
   })
   .transform((config) => ({ ...config, name: config.name ?? defaultName(config) }));
 

@@ -20,8 +20,43 @@ export class NotRunningError extends Error {
   override name = 'NotRunningError';
 }
 
+/** The balancer ended while it answered. */
+export class RequestEndedError extends Error {
+  override name = 'RequestEndedError';
+
+  constructor() {
+    super('the balancer ended during the capture');
+  }
+}
+
+/** Asks a running balancer: here over its control socket, or elsewhere over its API. */
+export interface BalancerClient {
+  /** Sends a request. @throws RequestError if the request is at fault; NotRunningError; Error if it failed. */
+  call<Name extends CallName>(name: Name, body: Calls[Name]['body']): Promise<Calls[Name]['answer']>;
+  /**
+   * Sends a request about flows; the lines of the answer come as the tables are walked.
+   *
+   * @throws As {@link call}.
+   */
+  lines<Name extends LineCallName>(
+    name: Name,
+    body: LineCalls[Name],
+  ): AsyncGenerator<FlowLine, void, undefined>;
+  /**
+   * Captures until the signal aborts; packets captured before still arrive.
+   *
+   * @param onBytes Receives the pieces of a pcapng file, one after another.
+   * @throws As {@link call}.
+   */
+  capture(
+    body: CaptureBody,
+    signal: AbortSignal,
+    onBytes: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<CaptureEnd>;
+}
+
 /** Sends requests to a running balancer. */
-export class ControlClient {
+export class ControlClient implements BalancerClient {
   readonly #socket: string;
 
   /** Makes a client of the control socket at a path; nothing connects yet. */
@@ -46,24 +81,7 @@ export class ControlClient {
   ): AsyncGenerator<FlowLine, void, undefined> {
     const { response } = this.#send(`/${name}`, JSON.stringify(body));
     const answer = await response;
-    let rest = '';
-    let ended = false;
-    answer.setEncoding('utf8');
-    try {
-      for await (const text of answer) {
-        const parts = (rest + text).split('\n');
-        rest = parts.pop()!;
-        for (const part of parts) {
-          const line = JSON.parse(part) as FlowLine;
-          if (line.error !== undefined) throw new Error(line.error);
-          ended ||= line.end !== undefined;
-          yield line;
-        }
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
-    }
-    if (!ended) throw new Error('the balancer ended before its answer did');
+    yield* readFlowLines(answer);
   }
 
   /**
@@ -84,7 +102,7 @@ export class ControlClient {
     for await (const bytes of answer) await onBytes(bytes as Uint8Array);
     request.end();
     const { [packetsTrailer]: packets, [lostTrailer]: lost } = answer.trailers;
-    if (packets === undefined) throw new Error('the balancer ended during the capture');
+    if (packets === undefined) throw new RequestEndedError();
     return { packets: Number(packets), lost: Number(lost) };
   }
 
@@ -118,6 +136,28 @@ export class ControlClient {
         return error;
     }
   }
+}
+
+/** The lines of an answer about flows. @throws Error where it ends before its last line, or has an error */
+export async function* readFlowLines(answer: IncomingMessage): AsyncGenerator<FlowLine, void, undefined> {
+  let rest = '';
+  let ended = false;
+  answer.setEncoding('utf8');
+  try {
+    for await (const text of answer) {
+      const parts = (rest + text).split('\n');
+      rest = parts.pop()!;
+      for (const part of parts) {
+        const line = JSON.parse(part) as FlowLine;
+        if (line.error !== undefined) throw new Error(line.error);
+        ended ||= line.end !== undefined;
+        yield line;
+      }
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+  }
+  if (!ended) throw new Error('the balancer ended before its answer did');
 }
 
 /** @throws RequestError, Error for any answer without status 200. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyscallError } from '@weir/ebpf';
 import { Balancer } from '../balancer.js';
-import { devicesOf, openOptions, vipOf } from '../config/convert.js';
+import { devicesOf, openOptions, realAt, vipOf } from '../config/convert.js';
 import { diff } from '../config/diff.js';
 import type { Config, VipConfig } from '../config/schema.js';
 import type { Flow } from '../datapath/frame.js';
@@ -22,6 +22,7 @@ import { commandsOf, refuseNewCommands, refuseNewTokens, tokensOf } from './comm
 import { Controller } from './controller.js';
 import { describeAgents, describeChange, describeExpiry, describeReal, describeVip } from './describe.js';
 import { refuseLastReal } from './drain-rules.js';
+import { EventFeed } from './event-feed.js';
 import {
   answerFlows,
   type FlowLines,
@@ -76,6 +77,8 @@ export interface Applied {
 
 /** Runs a balancer by a configuration. */
 export class Daemon {
+  /** What happens from now on. */
+  readonly events = new EventFeed();
   readonly #options: DaemonOptions;
   readonly #started = new Date();
   readonly #balancer: Balancer;
@@ -153,7 +156,7 @@ export class Daemon {
       ...this.#limits,
       ...(forgetFlows === true && { forgetFlows }),
     });
-    const log = (line: string) => options.log(line);
+    const log = (line: string) => this.#log(line);
     for (const line of this.#advice()) log(line);
     const shared = sharedParent(defaultPinRoot);
     if (shared !== undefined) log(shared);
@@ -208,6 +211,11 @@ export class Daemon {
     return this.#balancer.interfaces().map(({ interface: device, mode }) => `${device} (${mode ?? 'gone'})`);
   }
 
+  /** Whether all devices have their program. */
+  get isReady(): boolean {
+    return this.#balancer.interfaces().every(({ mode }) => mode !== undefined);
+  }
+
   /** The URL of the metrics; undefined if they are not served. */
   get metricsUrl(): string | undefined {
     if (this.#metrics === undefined) return undefined;
@@ -248,7 +256,8 @@ export class Daemon {
       this.#announcements.reconcile();
       this.#saveState();
       const lines = changes.map(describeChange);
-      this.#options.log(`applied: ${lines.length === 0 ? 'nothing is different' : lines.join('; ')}`);
+      this.events.add('applied', { changes: lines });
+      this.#log(`applied: ${lines.length === 0 ? 'nothing is different' : lines.join('; ')}`);
       return { changes: lines };
     });
   }
@@ -270,7 +279,8 @@ export class Daemon {
       if (drained && !force) this.#refuseLastReal(vipText, realText);
       const { vip, real } = this.#controller.drain(vipText, realText, drained);
       this.#saveState();
-      this.#options.log(`${vip.name}: real ${real.name} is ${drained ? 'drained' : 'no longer drained'}`);
+      this.events.add('drain', { vip: vip.name, real: real.name, drained });
+      this.#log(`${vip.name}: real ${real.name} is ${drained ? 'drained' : 'no longer drained'}`);
       return { vip: vip.name, real: real.name };
     });
   }
@@ -362,7 +372,7 @@ export class Daemon {
   #followSources(): void {
     const isChanged = followSources(this.#sources, {
       config: () => this.#config,
-      log: (line) => this.#options.log(line),
+      log: (line) => this.#log(line),
       apply: (config) => {
         const before = this.#config;
         this.#config = config;
@@ -390,6 +400,11 @@ export class Daemon {
 
   #flowSource(): FlowSource {
     return { balancer: this.#balancer, config: () => this.#config };
+  }
+
+  #log(line: string): void {
+    this.#options.log(line);
+    this.events.add('message', { text: line });
   }
 
   #alone<T>(action: () => Promise<T>): Promise<T> {
@@ -456,23 +471,30 @@ export class Daemon {
 
   #realChanged(change: HealthChange): void {
     const vip = this.#vip(change.service);
-    if (vip !== undefined) this.#options.log(describeReal(vip, change));
+    if (vip === undefined) return;
+    const { real: address, port, before, condition, reason } = change;
+    const real = realAt(vip, address, port)?.name ?? address;
+    this.events.add('real', { vip: vip.name, real, address, before, condition, reason });
+    this.#log(describeReal(vip, change));
   }
 
   #certificateExpires(expiry: CertificateExpiry): void {
     const vip = this.#vip(expiry.service);
-    if (vip !== undefined) this.#options.log(describeExpiry(vip, expiry, new Date()));
+    if (vip !== undefined) this.#log(describeExpiry(vip, expiry, new Date()));
   }
 
   #agentChanged(service: Service): void {
     const vip = this.#vip(service);
     const health = this.#services.healthOf(service);
-    if (vip !== undefined && health !== undefined) this.#options.log(describeAgents(vip, health));
+    if (vip !== undefined && health !== undefined) this.#log(describeAgents(vip, health));
   }
 
   #serviceChanged(health: ServiceHealth): void {
     const vip = this.#vip(health.service);
-    if (vip?.check !== undefined) this.#options.log(describeVip(vip, health));
+    if (vip?.check !== undefined) {
+      this.events.add('vip', { vip: vip.name, state: health.state, up: health.up });
+      this.#log(describeVip(vip, health));
+    }
     this.#announcements.follow(health);
   }
 

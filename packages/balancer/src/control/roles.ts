@@ -1,49 +1,59 @@
 /** The control sockets of a balancer: one for everything, and others that allow less, each for a group. */
 import type { Config } from '../config/schema.js';
+import { type BalancerRole, includesRole } from './command-roles.js';
+import { controlCommands, lineCommands } from './control-commands.js';
 import { RequestError } from './names.js';
 import { type controlRoles, rolePath } from './paths.js';
 import type { CallName, LineCallName } from './protocol.js';
 import { ControlServer, type Handlers } from './server.js';
 
-/** What each role may ask for. */
-const allowed: Readonly<Record<(typeof controlRoles)[number], readonly (CallName | LineCallName)[]>> = {
-  read: ['status', 'lookup', 'flows'],
-  drain: ['status', 'lookup', 'flows', 'drain', 'deleteFlow', 'purge'],
-};
+type Role = (typeof controlRoles)[number];
 
-type Role = keyof typeof allowed;
+const callNames = Object.keys(controlCommands) as CallName[];
+const lineNames = Object.keys(lineCommands) as LineCallName[];
+
+function isAllowed(role: Role, command: { readonly role: BalancerRole }): boolean {
+  return includesRole(role, command.role);
+}
+
+/** What a role may ask for. */
+function allowedTo(role: Role): string[] {
+  return Object.entries({ ...controlCommands, ...lineCommands })
+    .filter(([, command]) => isAllowed(role, command))
+    .map(([name]) => name);
+}
 
 /** The handlers of a role: other requests are refused. */
 export function handlersOf(role: Role, handlers: Handlers): Handlers {
   const refuse = (): never => {
     throw new RequestError(
-      `this socket is for ${allowed[role].join(' and ')} only: the rest is for root and the group in control.group`,
+      `this socket is for ${allowedTo(role).join(' and ')} only: the rest is for root and the group in control.group`,
     );
   };
   const refuseLines = async function* (): AsyncGenerator<never> {
     yield refuse();
   };
-  const refused: Handlers = {
-    status: refuse,
-    apply: refuse,
-    drain: refuse,
-    lookup: refuse,
-    deleteFlow: refuse,
-    flows: refuseLines,
-    purge: refuseLines,
-    stop: refuse,
+  const calls = callNames.map((name) => [
+    name,
+    isAllowed(role, controlCommands[name]) ? handlers[name] : refuse,
+  ]);
+  const lines = lineNames.map((name) => [
+    name,
+    isAllowed(role, lineCommands[name]) ? handlers[name] : refuseLines,
+  ]);
+  return {
+    ...(Object.fromEntries([...calls, ...lines]) as Handlers),
+    ...(role === 'drain' && { purge: purgeOfReals(handlers) }),
     capture: refuse,
   };
-  const own = Object.fromEntries(allowed[role].map((name) => [name, handlers[name]]));
-  return { ...refused, ...own, ...(role === 'drain' && { purge: purgeOfReals(handlers) }) };
 }
 
 /** Who may drain reals may end their flows, but not all flows of a VIP. */
-function purgeOfReals({ purge }: Handlers): Handlers['purge'] {
+export function purgeOfReals({ purge }: Handlers): Handlers['purge'] {
   return async function* (body) {
     if (body.real === undefined)
       throw new RequestError(
-        'this socket purges the flows of a real: name one; a whole VIP is for root and the group in control.group',
+        'the role drain purges the flows of a real: name one; a whole VIP is for those who may do everything',
       );
     yield* purge(body);
   };

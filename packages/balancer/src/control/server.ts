@@ -8,6 +8,7 @@ import { ConfigError } from '@weir/config';
 import { OptionError } from '@weir/ebpf';
 import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
 import { claimFolder } from '../lifecycle/own-folder.js';
+import { lineCommands } from './control-commands.js';
 import type { FlowLines } from './flow-requests.js';
 import { groupId } from './groups.js';
 import { RequestError } from './names.js';
@@ -83,7 +84,10 @@ async function answer(handlers: Handlers, request: IncomingMessage, response: Se
     const body: unknown = JSON.parse(await readAll(request));
     if (!Object.hasOwn(handlers, name))
       throw new RequestError(`unknown request /${name}: the balancer may be of another version`);
-    if (isLineCall(name)) return await sendLines(handlers, name, body, response);
+    if (isLineCall(name)) {
+      const handle = handlers[name] as (body: unknown) => FlowLines;
+      return await sendLines(handle(body), response);
+    }
     const handle = handlers[name as CallName] as (body: unknown) => Promise<unknown>;
     send(response, 200, await handle(body));
   } catch (error) {
@@ -93,18 +97,12 @@ async function answer(handlers: Handlers, request: IncomingMessage, response: Se
 }
 
 function isLineCall(name: string): name is LineCallName {
-  return name === 'flows' || name === 'purge';
+  return Object.hasOwn(lineCommands, name);
 }
 
 /** Sends lines of JSON, until there are no more or nobody reads the answer any more. */
-async function sendLines(
-  handlers: Handlers,
-  name: LineCallName,
-  body: unknown,
-  response: ServerResponse,
-): Promise<void> {
-  const handle = handlers[name] as (body: unknown) => FlowLines;
-  const pieces = describeFailure(handle(body), () => response.headersSent);
+export async function sendLines(flowLines: FlowLines, response: ServerResponse): Promise<void> {
+  const pieces = describeFailure(flowLines, () => response.headersSent);
   for await (const lines of pieces) {
     if (!response.headersSent)
       response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' });

@@ -3,9 +3,11 @@
 import { reasonNames } from '@weir/balancer/reasons';
 import { parseDuration, parseInteger, repeatable, wordsParser } from '../args/values.js';
 import { Argument, Command, Option } from '../commander.js';
+import { UsageError } from '../failure.js';
 import { colourModes } from '../text/colour.js';
 import { parseReadyFd } from '../trace/ready.js';
-import { type BalanceRequest, flowActions } from './requests.js';
+import { tokenCommand } from './api-token-command.js';
+import { type BalanceRequest, flowActions, type Which } from './requests.js';
 
 const examples = `
 Examples:
@@ -18,7 +20,8 @@ Examples:
   weir balance lookup 192.0.2.7:31337 198.51.100.1:443      where does this flow go, and why?
   weir balance flows analyse                                which flows are known, by age, VIP and real?
   weir balance capture -o drops.pcapng --reason malformed   packets with the reason of each
-  weir balance stop                                         take it off`;
+  weir balance stop                                         take it off
+  weir balance --remote https://edge-1:9437 --token-file edge-1.token status`;
 
 type Act = (request: BalanceRequest) => Promise<void>;
 
@@ -29,7 +32,12 @@ export function balanceCommand(action: Act): Command {
     .description('A layer-4 load balancer in XDP, run and looked at by its configuration file.')
     .addHelpText('after', examples)
     .helpCommand(false)
+    // An option before the command is of all commands that ask a running balancer.
+    .enablePositionalOptions()
+    .optionsGroup('Balancer:')
     .helpOption('-h, --help', 'show this help');
+  addRemote(command);
+  const act: Act = (request) => action(withRemote(request, command.opts()));
   for (const create of [
     check,
     simulate,
@@ -45,14 +53,34 @@ export function balanceCommand(action: Act): Command {
     detach,
   ]) {
     command.addCommand(
-      create(action)
+      create(act)
         .allowExcessArguments(false)
         .optionsGroup('General:')
         .option('--debug', 'on errors, show the stack and the verifier log')
         .helpOption('-h, --help', 'show this help'),
     );
   }
+  command.addCommand(tokenCommand(act));
   return command;
+}
+
+function addRemote(command: Command): Command {
+  return command
+    .option('--remote <url>', 'ask the API of a balancer elsewhere, such as https://edge-1:9437')
+    .option('--token-file <file>', 'a file with a token for it')
+    .option('--ca <file>', "certificates that vouch for the server's, in PEM");
+}
+
+const local: readonly BalanceRequest['command'][] = ['check', 'simulate', 'run', 'detach'];
+
+/** @throws UsageError where a command is for this host only */
+function withRemote(request: BalanceRequest, before: Which): BalanceRequest {
+  if (Object.keys(before).length === 0) return request;
+  if (local.includes(request.command) || request.command.startsWith('token-'))
+    throw new UsageError(
+      `weir balance ${request.command.replace('-', ' ')} works on this host only: leave out --remote`,
+    );
+  return { ...request, flags: { ...before, ...request.flags } } as BalanceRequest;
 }
 
 /** A command with an example of its use. */
@@ -65,10 +93,11 @@ function child(name: string, summary: string, description: string, example: stri
 
 /** A command that asks a running balancer. */
 function client(name: string, summary: string, description: string, example: string): Command {
-  return child(name, summary, description, example)
+  const command = child(name, summary, description, example)
     .optionsGroup('Balancer:')
     .option('--name <name>', 'the running balancer of this name (default: the only one)')
     .addOption(new Option('--socket <file>', 'its control socket').conflicts('name'));
+  return addRemote(command);
 }
 
 const json = () => new Option('--json', 'print JSON');

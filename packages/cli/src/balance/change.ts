@@ -7,7 +7,7 @@ import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
-import { readConfigFile, warningsOf, warningText } from './config-file.js';
+import { readConfigFile, warningsElsewhere, warningsOf, warningText } from './config-file.js';
 import type { BalanceRequest, StopFlags, Which } from './requests.js';
 import { ask, takeOff } from './running-balancer.js';
 
@@ -19,7 +19,8 @@ export async function apply(
   stdout: Output,
 ): Promise<ExitCode> {
   const { name, control } = readConfigFile(file);
-  host.stderr.write(warningText(file, warningsOf(file, false)));
+  const found = flags.remote === undefined ? warningsOf(file, false) : warningsElsewhere(file);
+  host.stderr.write(warningText(file, found));
   const which = { ...whichOf(flags, name, control.socket), ...flags };
   const text = readInput(file).toString();
   const { changes } = await ask(which, (client) => client.call('apply', { file: resolve(file), text }));
@@ -35,7 +36,8 @@ export async function stop(flags: StopFlags, stdout: Output): Promise<ExitCode> 
   try {
     await ask(flags, (client) => client.call('stop', { detach }));
   } catch (error) {
-    if (!detach || !(error instanceof NotRunningError) || !takeOff(flags)) throw error;
+    if (!detach || flags.remote !== undefined || !(error instanceof NotRunningError) || !takeOff(flags))
+      throw error;
     outcome = 'no process ran it; taken off';
   }
   await stdout.write(`${outcome}\n`);
@@ -62,7 +64,7 @@ export async function detach(flags: Which, stdout: Output): Promise<ExitCode> {
 
 /** The file says which balancer it is for. */
 function whichOf(flags: Which, name: string, socket: string | undefined): Which {
-  if (flags.socket !== undefined || flags.name !== undefined) return {};
+  if (flags.socket !== undefined || flags.name !== undefined || flags.remote !== undefined) return {};
   return socket === undefined ? { name } : { socket };
 }
 

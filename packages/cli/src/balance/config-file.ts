@@ -33,6 +33,11 @@ export function warningsOf(file: string, withDevices: boolean): readonly Problem
   return configWarnings(text, withDevices ? host : { ...host, device: () => undefined });
 }
 
+/** Probable mistakes of a configuration for another host. @throws UsageError */
+export function warningsElsewhere(file: string): readonly Problem[] {
+  return configWarnings(readInput(file).toString());
+}
+
 /** A line for each warning, with its break. */
 export function warningText(file: string, found: readonly Problem[]): string {
   return found

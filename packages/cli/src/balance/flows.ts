@@ -1,6 +1,6 @@
 /** `weir balance flows`: lists, counts and removes known flows. */
 
-import type { ControlClient, FlowLine, FlowsEnd, NamedFlow } from '@weir/balancer/control';
+import type { BalancerClient, FlowLine, FlowsEnd, NamedFlow } from '@weir/balancer/control';
 import { escapeJson } from '@weir/tracer/escape';
 import { ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output/output.js';
@@ -83,7 +83,7 @@ function filterOf({ vip, real, source, protocol, older, younger }: FlowsFlags) {
   };
 }
 
-async function list(client: ControlClient, flags: FlowsFlags, host: RunHost, stdout: Output): Promise<void> {
+async function list(client: BalancerClient, flags: FlowsFlags, host: RunHost, stdout: Output): Promise<void> {
   const { limit, json = false } = flags;
   const progress = new Progress(host, stdout.stream.isTTY !== true);
   const body = { action: 'list', ...filterOf(flags), ...(limit !== undefined && { limit }) } as const;
@@ -108,7 +108,7 @@ async function list(client: ControlClient, flags: FlowsFlags, host: RunHost, std
 }
 
 async function analyse(
-  client: ControlClient,
+  client: BalancerClient,
   flags: FlowsFlags,
   host: RunHost,
   stdout: Output,
@@ -125,7 +125,7 @@ async function analyse(
 }
 
 async function deleteOne(
-  client: ControlClient,
+  client: BalancerClient,
   [source = '', destination = '']: readonly string[],
   { protocol = 'tcp', json }: FlowsFlags,
   stdout: Output,
@@ -145,7 +145,7 @@ async function deleteOne(
 }
 
 async function purge(
-  client: ControlClient,
+  client: BalancerClient,
   [vip = '', real]: readonly string[],
   { json }: FlowsFlags,
   host: RunHost,

@@ -10,6 +10,22 @@ interface General {
 export interface Which extends General {
   readonly socket?: string;
   readonly name?: string;
+  /** The URL of an API, instead of a socket. */
+  readonly remote?: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+}
+
+/** Flags of what is done with tokens. */
+export interface TokenFlags extends General {
+  /** Default: the one of configurations that name none. */
+  readonly file?: string;
+}
+
+export interface TokenAddFlags extends TokenFlags {
+  readonly role: 'read' | 'drain' | 'apply';
+  /** As it was written. */
+  readonly expires?: string;
 }
 
 export interface CheckFlags extends General {
@@ -99,4 +115,11 @@ export type BalanceRequest =
     }
   | { readonly command: 'capture'; readonly flags: CaptureFlags }
   | { readonly command: 'stop'; readonly flags: StopFlags }
-  | { readonly command: 'detach'; readonly flags: Which };
+  | { readonly command: 'detach'; readonly flags: Which }
+  | TokenRequest;
+
+/** What is to be done with tokens of the API. */
+export type TokenRequest =
+  | { readonly command: 'token-add'; readonly name: string; readonly flags: TokenAddFlags }
+  | { readonly command: 'token-list'; readonly flags: TokenFlags & { readonly json?: boolean } }
+  | { readonly command: 'token-remove'; readonly name: string; readonly flags: TokenFlags };

@@ -1,6 +1,7 @@
 /** `weir balance run`. */
 
 import { statSync } from 'node:fs';
+import type { BalancerApi } from '@weir/balancer/api';
 import type { Config } from '@weir/balancer/config';
 import {
   ControlSockets,
@@ -11,6 +12,7 @@ import {
   RequestError,
 } from '@weir/balancer/control';
 import { OptionError } from '@weir/ebpf';
+import { FormatError } from '@weir/ebpf/errors';
 import { isWritable } from '@weir/ebpf/sys';
 import { ExitCode, UsageError } from '../failure.js';
 import type { RunHost } from '../run-host.js';
@@ -40,6 +42,8 @@ export async function run(file: string, flags: RunFlags, host: RunHost): Promise
   });
   // Listens before the start, so that a signal during it ends things in order.
   using interruption = new Interruption(host.signals, end, (code) => host.exit(code));
+  // Loaded before privileges are dropped: threads that read files have none then.
+  const apiModule = config.api && (await import('@weir/balancer/api'));
   const options = {
     ...{ version: packageVersion(), log: say, forgetFlows: flags.forgetFlows },
     dropPrivileges: host.ownsProcess,
@@ -47,26 +51,43 @@ export async function run(file: string, flags: RunFlags, host: RunHost): Promise
   const daemon = await explained(Daemon.start(config, options));
   const stop = async (detach: boolean) => {
     server.close();
+    api?.close();
     await daemon.end(detach);
     end();
   };
   const socket = config.control.socket ?? defaultSocket(config.name);
-  const listening = ControlSockets.listen(socket, config.control, handlersFor(daemon, stop));
-  const server = await explained(listening).catch(async (error: unknown) => {
+  const handlers = handlersFor(daemon, stop);
+  const rollback = async (error: unknown) => {
     await daemon.end(!daemon.resumed);
     throw error;
-  });
+  };
+  const server = await explained(ControlSockets.listen(socket, config.control, handlers)).catch(rollback);
+  let api: BalancerApi | undefined;
+  if (config.api !== undefined && apiModule !== undefined) {
+    const { version } = options;
+    const opening = apiModule.BalancerApi.listen(config.api, {
+      ...{ handlers, events: daemon.events, version, log: say },
+      isReady: () => daemon.isReady,
+    });
+    api = await explained(opening).catch((error: unknown) => {
+      server.close();
+      return rollback(error);
+    });
+  }
   say(started(daemon));
   say(`control socket ${socket}`);
+  if (api !== undefined) say(`api ${api.urls.join(', ')}`);
   if (daemon.metricsUrl !== undefined) say(`metrics ${daemon.metricsUrl}`);
   if (flags.readyFd !== undefined) announceReady(flags.readyFd);
   await ended;
   if (interruption.received !== undefined) {
     server.close();
+    api?.close();
     await daemon.end(flags.detach === true);
     if (flags.detach !== true) say('packets are forwarded on; weir balance stop ends that');
   }
   await server.closed;
+  await api?.[Symbol.asyncDispose]();
   return ExitCode.ok;
 }
 
@@ -95,7 +116,7 @@ async function explained<T>(promise: Promise<T>): Promise<T> {
   try {
     return await promise;
   } catch (error) {
-    const isFiles = error instanceof OptionError || error instanceof RequestError;
-    throw isFiles ? new UsageError(inFileWords(error.message), { cause: error }) : error;
+    const isFiles = [OptionError, RequestError, FormatError].some((kind) => error instanceof kind);
+    throw isFiles ? new UsageError(inFileWords((error as Error).message), { cause: error }) : error;
   }
 }

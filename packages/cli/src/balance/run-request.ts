@@ -31,6 +31,10 @@ export async function runBalanceRequest(
       return await (await import('./lookup.js')).lookup(request, stdout);
     case 'flows':
       return await (await import('./flows.js')).flows(request, host, stdout);
+    case 'token-add':
+    case 'token-list':
+    case 'token-remove':
+      return await (await import('./api-tokens.js')).apiTokens(request, host, stdout);
     case 'capture':
       return await (await import('./capture.js')).capture(request.flags, host, stdout);
   }

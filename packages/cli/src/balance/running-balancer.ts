@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import { Balancer } from '@weir/balancer';
 import {
+  type BalancerClient,
   ControlClient,
   controlRoles,
   defaultSocket,
@@ -10,12 +11,15 @@ import {
   type PinnedAttachment,
   pinnedAttachments,
   pinnedFolder,
+  RemoteClient,
   RequestError,
   rolePath,
   socketNames,
   statePath,
   usableSocket,
 } from '@weir/balancer/control';
+import { OptionError } from '@weir/ebpf/errors';
+import { readInput } from '../args/input-file.js';
 import { UsageError } from '../failure.js';
 import type { Which } from './requests.js';
 
@@ -25,8 +29,8 @@ import type { Which } from './requests.js';
  * @throws UsageError if several balancers run and none is chosen, or if the balancer refuses the request; NotRunningError
  * if none answers; Error if the balancer could not do it
  */
-export async function ask<T>(which: Which, question: (client: ControlClient) => Promise<T>): Promise<T> {
-  const client = new ControlClient(usableSocket(socketOf(which)));
+export async function ask<T>(which: Which, question: (client: BalancerClient) => Promise<T>): Promise<T> {
+  const client = clientOf(which);
   try {
     return await question(client);
   } catch (error) {
@@ -38,9 +42,40 @@ export async function ask<T>(which: Which, question: (client: ControlClient) => 
   }
 }
 
+/** @throws UsageError */
+function clientOf(which: Which): BalancerClient {
+  const { remote: url, tokenFile, ca, name, socket } = which;
+  if (url === undefined) {
+    if (tokenFile !== undefined || ca !== undefined)
+      throw new UsageError('--token-file and --ca are for --remote URL');
+    return new ControlClient(usableSocket(socketOf(which)));
+  }
+  if (name !== undefined || socket !== undefined)
+    throw new UsageError('--remote names a balancer elsewhere: leave out --name and --socket');
+  try {
+    return new RemoteClient({
+      url,
+      ...(tokenFile !== undefined && { token: tokenIn(tokenFile) }),
+      ...(ca !== undefined && { ca: readInput(ca) }),
+    });
+  } catch (error) {
+    throw error instanceof OptionError
+      ? new UsageError(`--remote: ${error.message}`, { cause: error })
+      : error;
+  }
+}
+
+/** @throws UsageError */
+function tokenIn(file: string): string {
+  const text = readInput(file).toString().trim();
+  if (!/^[\w-]{1,200}$/.test(text))
+    throw new UsageError(`${file}: this is no token of "weir balance token add"`);
+  return text;
+}
+
 /** What a balancer without a process still does; undefined if nothing is pinned, or that cannot be found out. */
-function forwardingText({ name: given, socket }: Which): string | undefined {
-  if (socket !== undefined) return undefined;
+function forwardingText({ name: given, socket, remote }: Which): string | undefined {
+  if (socket !== undefined || remote !== undefined) return undefined;
   try {
     const pinned = Balancer.pinned();
     const name = given ?? (pinned.length === 1 ? pinned[0] : undefined);

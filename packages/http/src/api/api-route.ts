@@ -14,6 +14,8 @@ export interface ApiRoute {
   /** The longest body, bytes. Default 1,000,000. */
   readonly maxBody?: number;
   readonly query?: z.ZodObject;
+  /** Whether values in the query are numbers, lists and so on where their schemas are; else all are texts. Default false. */
+  readonly isQueryTyped?: boolean;
   readonly pathParameters?: z.ZodObject;
   readonly body?: z.ZodType;
   /** The answer's JSON. Absent: {@link ApiRoute.answerType}. */

@@ -16,4 +16,4 @@ export {
   problemKinds,
   problemResponse,
 } from './problem.js';
-export { MAX_BODY_BYTES, readBody, readPath, readQuery } from './request-input.js';
+export { type BodySource, MAX_BODY_BYTES, readBody, readPath, readQuery, readText } from './request-input.js';

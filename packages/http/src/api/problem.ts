@@ -16,6 +16,7 @@ export const problemKinds = {
   'too-many': { status: 429, title: 'Too many attempts' },
   'header-too-long': { status: 431, title: 'The address or a header is too long' },
   internal: { status: 500, title: 'Something went wrong here' },
+  failed: { status: 500, title: 'It did not work' },
   unavailable: { status: 501, title: 'This history cannot do that' },
   busy: { status: 503, title: 'Too many requests at a time' },
   history: { status: 503, title: 'The history cannot be asked now' },

@@ -1,8 +1,10 @@
 /** Reads what a request says, by the schemas of its route. */
 import { findings, knownKeys } from '@weir/config';
 import type { z } from 'zod';
+
 import type { ApiRoute } from './api-route.js';
 import { ProblemError } from './problem.js';
+import { typedValues } from './typed-values.js';
 
 /** The longest body of a request with JSON, bytes. */
 export const MAX_BODY_BYTES = 1_000_000;
@@ -15,7 +17,8 @@ export function readQuery(route: ApiRoute, parameters: URLSearchParams): unknown
     // A name such as __proto__ must be a property like any other.
     Object.defineProperty(values, name, { value, enumerable: true });
   }
-  if (route.query !== undefined) return check(route.query, values);
+  if (route.query !== undefined)
+    return check(route.query, route.isQueryTyped === true ? typedValues(route.query, values) : values);
   const [unknown] = Object.keys(values);
   if (unknown !== undefined) throw problemOf([{ parameter: unknown, message: 'it is not known here' }]);
   return {};
@@ -26,8 +29,15 @@ export function readPath(route: ApiRoute, parameters: Readonly<Record<string, st
   return route.pathParameters === undefined ? {} : check(route.pathParameters, parameters);
 }
 
+/** A request as it comes with a body. */
+export interface BodySource {
+  readonly headers: { get(name: string): string | null };
+  /** Pieces of bytes. */
+  readonly body: unknown;
+}
+
 /** The body. @throws ProblemError */
-export async function readBody(route: ApiRoute, request: Request): Promise<unknown> {
+export async function readBody(route: ApiRoute, request: BodySource): Promise<unknown> {
   if (route.body === undefined) return undefined;
   const type = request.headers.get('content-type') ?? '';
   if (!/^application\/json *(?:;|$)/i.test(type))
@@ -45,8 +55,8 @@ export async function readBody(route: ApiRoute, request: Request): Promise<unkno
   return check(route.body, value);
 }
 
-/** Stops reading where the body is too long, whatever its headers say. */
-async function readText(request: Request, most: number): Promise<string> {
+/** The body as text. Stops reading where it is too long, whatever its headers say. @param most Bytes. @throws ProblemError */
+export async function readText(request: BodySource, most: number): Promise<string> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of (request.body ?? []) as AsyncIterable<Uint8Array>) {

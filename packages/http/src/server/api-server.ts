@@ -7,6 +7,8 @@ import { OptionError } from '@weir/ebpf/errors';
 import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
 import { problemKinds } from '../api/problem.js';
 import type { Refusals } from '../auth/refusals.js';
+import { ConnectionRate, type ConnectionRates } from './connection-rate.js';
+import { Connections } from './connections.js';
 import { withHostHeader } from './host-header.js';
 import { rawProblem, rawProblemOf } from './raw-problem.js';
 import type { TlsFiles } from './tls-files.js';
@@ -43,6 +45,10 @@ export const IDLE_TIMEOUT_MS = 60_000;
 export interface ConnectionLimits {
   /** Connections at the same time. Default 2,000. */
   readonly connections: number;
+  /** Connections of one address at the same time. Default: as many. */
+  readonly perAddress?: number;
+  /** How many are made in a second. Default: as many as are. */
+  readonly rates?: ConnectionRates;
   /** Time in which a request arrives with its body, milliseconds. Default: an hour, as an imported file may take long. */
   readonly requestMs: number;
 }
@@ -52,6 +58,8 @@ const defaultLimits: ConnectionLimits = { connections: 2_000, requestMs: 3_600_0
 /** Serves the API until it is closed. */
 export class ApiServer implements AsyncDisposable {
   readonly #servers: (Server | TlsServer)[] = [];
+  readonly #closed: Promise<void>[] = [];
+  readonly #connections = new Connections();
 
   /** Listens at all places, or at none. @throws OptionError, Error of the system */
   static async listen({
@@ -64,10 +72,12 @@ export class ApiServer implements AsyncDisposable {
     const api = new ApiServer();
     const listener = withHostHeader(answer, refusals);
     try {
+      const rate = limits?.rates && new ConnectionRate(limits.rates);
       for (const place of places) {
         const server =
           'path' in place || tls === undefined ? createPlain(listener) : createTls(listener, tls);
         protect(server, refusals, { ...defaultLimits, ...limits });
+        api.#connections.follow(server, limits?.perAddress, rate);
         await api.#listen(place, server);
       }
       return api;
@@ -100,6 +110,7 @@ export class ApiServer implements AsyncDisposable {
       );
     }
     this.#servers.push(server);
+    this.#closed.push(new Promise((resolve) => server.once('close', resolve)));
   }
 
   /** Addresses and ports at which it listens, in the order of its places, without Unix sockets. */
@@ -115,9 +126,20 @@ export class ApiServer implements AsyncDisposable {
       if ('setSecureContext' in server) server.setSecureContext({ cert, key });
   }
 
+  /** Takes no more connections. Answers under way are completed. */
+  stopListening(): void {
+    for (const server of this.#servers) {
+      if (server.listening) server.close();
+      server.closeIdleConnections();
+    }
+  }
+
   /** Stops listening, and ends connections: those with an answer under way after a second at most. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#servers.map(closeServer));
+    this.stopListening();
+    const timer = setTimeout(() => this.#connections.end(), 1000);
+    await Promise.all(this.#closed);
+    clearTimeout(timer);
   }
 }
 
@@ -135,14 +157,6 @@ function listenError(place: ListenPlace, error: NodeJS.ErrnoException): Error {
   return new OptionError(`${host}:${place.port} cannot be listened at: ${reason}`, { cause: error });
 }
 
-async function closeServer(server: Server | TlsServer): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), 1000);
-  await closed;
-  clearTimeout(timer);
-}
-
 /** Hosts are checked by {@link withHostHeader}. */
 const httpOptions = { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false } as const;
 
@@ -151,7 +165,8 @@ function createPlain(listener: RequestListener): Server {
 }
 
 function createTls(listener: RequestListener, { cert, key }: TlsFiles): TlsServer {
-  return createTlsServer({ ...httpOptions, cert, key, minVersion: 'TLSv1.2' }, listener);
+  const tls = { cert, key, minVersion: 'TLSv1.2', handshakeTimeout: HEADERS_TIMEOUT_MS } as const;
+  return createTlsServer({ ...httpOptions, ...tls }, listener);
 }
 
 /** Bounds what clients can hold on to. */

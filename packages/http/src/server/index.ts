@@ -11,5 +11,6 @@ export {
   IDLE_TIMEOUT_MS,
   type ListenPlace,
 } from './api-server.js';
+export type { ConnectionRates } from './connection-rate.js';
 export { loginProblem, type RequestLogs } from './login-problem.js';
 export { readTlsFiles, type TlsFiles, type TlsPaths } from './tls-files.js';

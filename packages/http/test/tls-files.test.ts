@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { readTlsFiles } from '@weir/http/server';
+import { readTlsFiles } from '../src/server/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-tls-files-'));
 const [certificate, key, other] = ['a.pem', 'a.key', 'other'].map((name) => join(folder, name)) as [
