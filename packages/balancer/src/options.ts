@@ -55,6 +55,11 @@ export interface BalancerOptions {
   readonly hashMaxVips?: number;
   /** Number of flows that all CPUs together remember, 43 bytes each: 1 to 2^31. Default 8 million. */
   readonly flows?: number;
+  /**
+   * Whether addresses of IPv6 flows are kept, so that {@link Balancer.flows} lists them: 64 bytes for each of `flows`, once
+   * there is a tunnelled IPv6 service. Default true.
+   */
+  readonly flowAddresses?: boolean;
   /** Number of flows that CPUs without their own table remember, 1 to 2^24. Default 1024. */
   readonly fallbackFlows?: number;
   /** Numbers of the CPUs of this machine that forward, 0 to 4095. Default: all that are online. */

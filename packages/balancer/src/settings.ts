@@ -30,6 +30,8 @@ export interface BalancerSettings {
   readonly nat: NatSettings | undefined;
   /** The option `flows`; null for the default. */
   readonly flows: number | null;
+  /** Whether addresses of IPv6 flows are kept. */
+  readonly flowAddresses: boolean;
   /** Buckets of one CPU's flow table. */
   readonly bucketsPerCpu: number;
   readonly fallbackFlows: number;
@@ -96,6 +98,7 @@ export function parseOptions(
     hashMaxVips: inRange('hashMaxVips', options.hashMaxVips),
     nat: options.nat && parseNatOptions(options.nat, chain !== undefined || devices.length > 0),
     flows: options.flows ?? null,
+    flowAddresses: options.flowAddresses ?? true,
     bucketsPerCpu: Math.ceil((flows * placesPerFlow) / Limit.FLOW_WAYS / cpus.length),
     fallbackFlows: inRange('fallbackFlows', options.fallbackFlows),
     cpus,

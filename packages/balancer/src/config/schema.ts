@@ -232,6 +232,12 @@ const optionsSchema = z.strictObject({
     .describe('Whether outer headers of packets to tunnelEnds are removed first.'),
   hashMaxVips: count('hashMaxVips', 'MAX_VIPS of the Katran instances in the same ECMP group.'),
   flows: count('flows', 'Number of flows that all CPUs together remember, 43 bytes each.'),
+  flowAddresses: z
+    .boolean()
+    .exactOptional()
+    .describe(
+      'Whether IPv6 flows are listed with their addresses, 64 bytes for each of flows. Default true.',
+    ),
   fallbackFlows: count('fallbackFlows', 'Number of flows that CPUs without their own table remember.'),
   cpus: z
     .array(z.int().min(0).max(MAX_CPU))

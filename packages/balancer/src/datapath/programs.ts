@@ -47,6 +47,8 @@ export class BalancerPrograms implements Disposable {
   readonly #entry: string;
   readonly #vip: MapSpec;
   readonly #cpus: readonly number[];
+  /** CPUs for which the addresses of IPv6 flows may be kept. */
+  readonly #addressedCpus: readonly number[];
   readonly #owned: BpfMap[] = [];
 
   /**
@@ -82,9 +84,10 @@ export class BalancerPrograms implements Disposable {
       this.#load(settings.devices.length, maxEntries, replaceMaps);
       this.collection = this.#collections[0]!;
       this.globals = new SharedGlobals(this.#collections);
-      this.flowTables = this.#openTables('flow_tables', flows);
+      this.flowTables = this.#openTables('flow_tables', flows, this.#cpus);
       this.flowTables.fill(this.#cpus);
-      this.flowAddresses = this.#openTables('flow_addresses', addresses);
+      this.#addressedCpus = settings.flowAddresses ? this.#cpus : [];
+      this.flowAddresses = this.#openTables('flow_addresses', addresses, this.#addressedCpus);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -185,7 +188,7 @@ export class BalancerPrograms implements Disposable {
   /** Has the program keep the addresses of IPv6 flows, for those who list flows, as far as there is memory for them. */
   keepAddresses(): void {
     try {
-      this.flowAddresses.fill(this.#cpus);
+      this.flowAddresses.fill(this.#addressedCpus);
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
     }
@@ -256,9 +259,9 @@ export class BalancerPrograms implements Disposable {
   }
 
   /** The tables of an array of maps, with those that an earlier process has left. */
-  #openTables(name: string, spec: MapSpec): CpuTables {
+  #openTables(name: string, spec: MapSpec, cpus: readonly number[]): CpuTables {
     const tables = new CpuTables(this.collection.map(name), spec);
-    if (this.reused.has(name)) tables.resume(this.#cpus, this.cpuCount);
+    if (this.reused.has(name)) tables.resume(cpus, this.cpuCount);
     return tables;
   }
 }

@@ -210,6 +210,26 @@ describe('the flows that a balancer knows', () => {
     assert.match(choice(balancer, udp6), /^flow-table /);
   });
 
+  it('of IPv6 have no addresses with flowAddresses: false, and are removed by their ends or real', async () => {
+    const balancer = open({ flowAddresses: false });
+    services(balancer, 80);
+    for (const packet of four) send(balancer, packet);
+    const flows = await list(balancer);
+    assert.deepEqual(
+      flows.map(({ source, service: of }) => [source === undefined, of === undefined]).sort(),
+      [
+        [false, false],
+        [false, false],
+        [true, true],
+        [true, true],
+      ],
+    );
+    assert.equal(await balancer.removeFlow(flowOf(tcp6)), 1);
+    assert.match(choice(balancer, tcp6), /^ring /);
+    assert.equal(await removed(balancer, { real: realOf(balancer, udp6)! }), 1);
+    assert.match(choice(balancer, udp6), /^ring /);
+  });
+
   it('on CPUs without a table are listed and removed as well', async () => {
     const balancer = open({ flows: 3001 });
     services(balancer, 80);
