@@ -7,7 +7,7 @@ import type { BalancerRole } from '../control/command-roles.js';
 export interface RouteInput {
   readonly query: unknown;
   readonly body: unknown;
-  /** Of the client's token; undefined without one. */
+  /** The role of the client's token; undefined without one. */
   readonly role: BalancerRole | undefined;
   /** Aborted when the client goes away, or the server ends. */
   readonly signal: AbortSignal;
@@ -41,5 +41,6 @@ export interface BalancerRoute extends ApiRoute {
   readonly role: BalancerRole | 'none';
   /** Reads a body that is no JSON as what the body's schema has. @param query The address's parameters. */
   readonly fromText?: (text: string, query: unknown) => unknown;
+  /** Answers with what is sent as JSON, or with a {@link StatusAnswer} or {@link StreamedAnswer}. */
   readonly handle: (input: RouteInput) => unknown;
 }

@@ -24,6 +24,7 @@ export class NotRunningError extends Error {
 export class RequestEndedError extends Error {
   override name = 'RequestEndedError';
 
+  /** @internal */
   constructor() {
     super('the balancer ended during the capture');
   }
