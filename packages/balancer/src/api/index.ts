@@ -4,7 +4,7 @@
  * @module @weir/balancer/api
  */
 
-export { DEFAULT_API_LISTEN, DEFAULT_TOKENS } from '../config/api-schema.js';
+export { type ApiConfig, DEFAULT_API_LISTEN, DEFAULT_TOKENS } from '../config/api-schema.js';
 export { type BalancerRole, balancerRoles } from '../control/command-roles.js';
 export type { BalancerRoute, RouteInput } from './api-answer.js';
 export { apiRoutes, BalancerApi, type BalancerApiOptions } from './balancer-api.js';
