@@ -41,6 +41,6 @@ export interface BalancerRoute extends ApiRoute {
   readonly role: BalancerRole | 'none';
   /** Reads a body that is no JSON as what the body's schema has. @param query The address's parameters. */
   readonly fromText?: (text: string, query: unknown) => unknown;
-  /** Answers with what is sent as JSON, or with a {@link StatusAnswer} or {@link StreamedAnswer}. */
+  /** Returns the answer's JSON, or an answer. */
   readonly handle: (input: RouteInput) => unknown;
 }

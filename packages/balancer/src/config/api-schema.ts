@@ -38,4 +38,15 @@ export const apiSchema = z.strictObject({
 });
 
 /** The remote API of a configuration. */
-export type ApiConfig = z.output<typeof apiSchema>;
+export interface ApiConfig {
+  /** Addresses at which it listens. */
+  readonly listen: readonly { readonly host: string; readonly port: number }[];
+  /** Paths of files for HTTPS. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** The path of the file of tokens. */
+  readonly tokens: string;
+  /** Names by which clients call it. */
+  readonly names: readonly string[];
+  /** The path of the audit log. */
+  readonly audit?: string;
+}

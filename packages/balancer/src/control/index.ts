@@ -11,7 +11,7 @@ export {
   pinnedFolder,
 } from '../lifecycle/pinned-status.js';
 export type { SourceStatus } from '../sources/source-follower.js';
-export { type BalancerClient, ControlClient, NotRunningError, RequestEndedError } from './client.js';
+export { type BalancerClient, ControlClient, NotRunningError } from './client.js';
 export { type BalancerRole, balancerRoles } from './command-roles.js';
 export { commandsOf } from './commands.js';
 export { type Controlled, Controller, type Drain, type WantedService } from './controller.js';
