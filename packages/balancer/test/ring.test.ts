@@ -7,6 +7,7 @@ import { RING_SIZE } from '../src/datapath/hash/flow.js';
 import { murmur3Pair } from '../src/datapath/hash/murmur3.js';
 import { addressSeed } from '../src/datapath/hash/seed.js';
 import { buildRing, type RingMember, type RingVersion } from '../src/datapath/ring.js';
+import { RingCache } from '../src/datapath/ring-cache.js';
 
 function members(count: number, weight: (i: number) => number = () => 1): RingMember[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -22,6 +23,31 @@ function shares(ring: Uint16Array, count: number): number[] {
   for (const real of ring) slots[real]!++;
   return slots;
 }
+
+describe('kept rings', () => {
+  it('a kept ring is that of the same reals, weights and version, however many there were since', () => {
+    const cache = new RingCache();
+    const ring = cache.get(members(3), 1);
+    assert.equal(cache.get(members(3), 1), ring);
+    assert.notDeepEqual(
+      cache.get(
+        members(3, (i) => i + 1),
+        2,
+      ),
+      ring,
+    );
+    const renumbered = members(3).map((each) => ({ ...each, number: each.number + 7 }));
+    assert.deepEqual(
+      cache.get(renumbered, 1),
+      ring.map((number) => number + 7),
+    );
+    for (let count = 4; count < 40; count++)
+      assert.deepEqual(cache.get(members(count), 2), buildRing(members(count)));
+    const again = cache.get(members(3), 1);
+    assert.notEqual(again, ring);
+    assert.deepEqual(again, ring);
+  });
+});
 
 describe('known rings', () => {
   it('three equal reals have the known ring of version 1', () => {

@@ -21,6 +21,7 @@ import type { CpuCounters, Traffic } from './counters.js';
 import { encodeNumber } from './encode.js';
 import type { BalancerPrograms, SharedGlobals } from './programs.js';
 import type { RealRegistry } from './real-registry.js';
+import { RingCache } from './ring-cache.js';
 import { keptWeights, type Member, vipRecord } from './vip-record.js';
 import { VipSlots } from './vip-slots.js';
 
@@ -64,6 +65,7 @@ export class ServiceTable {
   readonly #served = new Map<string, ServedService>();
   readonly #pending = new Map<string, Pending>();
   readonly #freeNumbers: number[] = [];
+  readonly #rings = new RingCache();
   readonly #save: () => void;
   #unused = 0;
 
@@ -231,11 +233,16 @@ export class ServiceTable {
   #make(services: readonly ServedService[]): void {
     for (let from = 0; from < services.length; from += RECORDS_AT_A_TIME) {
       const some = services.slice(from, from + RECORDS_AT_A_TIME);
-      this.#programs.replaceVips(some.map((served) => [served.number, recordOf(served)]));
+      this.#programs.replaceVips(some.map((served) => [served.number, this.#recordOf(served)]));
       for (const served of some) this.#enter(served);
     }
     this.#setKinds();
     for (const { service } of services) this.#pending.delete(serviceName(service));
+  }
+
+  #recordOf({ spec, members, kept }: ServedService): Uint8Array {
+    const weighted = kept === undefined ? members : members.map((each, i) => ({ ...each, weight: kept[i]! }));
+    return vipRecord(spec, weighted, this.#rings);
   }
 
   /** Has the program find a service whose record it has. */
@@ -300,11 +307,6 @@ function haveOneRecord(one: ServedService, other: ServedService): boolean {
     kept,
   ];
   return isDeepStrictEqual(parts(one), parts(other));
-}
-
-function recordOf({ spec, members, kept }: Pick<ServedService, 'spec' | 'members' | 'kept'>): Uint8Array {
-  const weighted = kept === undefined ? members : members.map((each, i) => ({ ...each, weight: kept[i]! }));
-  return vipRecord(spec, weighted);
 }
 
 /** @throws OptionError with the first problem. */

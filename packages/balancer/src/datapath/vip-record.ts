@@ -2,7 +2,7 @@
 import { offsetsVip, sizeofVip } from '../generated/balancer.js';
 import { flagsOf, type ServiceSpec } from '../service.js';
 import type { KnownReal } from './real-registry.js';
-import { buildRing } from './ring.js';
+import type { RingCache } from './ring-cache.js';
 
 /**
  * Incremented when the same service gets another record than before. Pinned records of the same format are not made again,
@@ -18,7 +18,7 @@ export interface Member {
 }
 
 /** Encodes the record. @throws OptionError for an invalid weight. */
-export function vipRecord(spec: ServiceSpec, members: readonly Member[]): Uint8Array {
+export function vipRecord(spec: ServiceSpec, members: readonly Member[], rings: RingCache): Uint8Array {
   const record = new Uint8Array(sizeofVip);
   const view = new DataView(record.buffer);
   view.setUint32(offsetsVip.flags, flagsOf(spec), true);
@@ -26,11 +26,11 @@ export function vipRecord(spec: ServiceSpec, members: readonly Member[]): Uint8A
     setBit(record, offsetsVip.members, real.number);
     if (down) setBit(record, offsetsVip.down, real.number);
   }
-  const ring = buildRing(
+  const ring = rings.get(
     members.map(({ real: { number, seed }, weight }) => ({ number, seed, weight })),
     spec.ringVersion,
   );
-  record.set(new Uint8Array(ring.buffer), offsetsVip.ring);
+  record.set(new Uint8Array(ring.buffer, ring.byteOffset, ring.byteLength), offsetsVip.ring);
   return record;
 }
 
