@@ -46,7 +46,7 @@ static __always_inline struct tcp_event *find_room_patiently(void)
 	return event;
 }
 
-static __always_inline void count_produced(enum tcp_event_kind kind, bool lost)
+static ONE_COPY void count_produced(enum tcp_event_kind kind, bool lost)
 {
 	struct statistics *own = own_statistics();
 
@@ -57,12 +57,19 @@ static __always_inline void count_produced(enum tcp_event_kind kind, bool lost)
 		count(&own->lost_ring);
 }
 
-/* Returns room for one event, or NULL, which is counted as lost. The caller must pass the event to end_event(). */
-static ONE_COPY struct tcp_event *reserve_event(enum tcp_event_kind kind)
+/*
+ * Returns room for one event, or NULL, which is counted as lost. The caller must pass the event to end_event(). Inlined, so that it is
+ * compared with NULL once: the verifier of 5.10 does not know that it is not NULL from then on.
+ */
+static __always_inline struct tcp_event *reserve_event(enum tcp_event_kind kind)
 {
 	struct tcp_event *event = find_room();
 
-	count_produced(kind, !event);
+	if (!event) {
+		count_produced(kind, true);
+		return NULL;
+	}
+	count_produced(kind, false);
 	return event;
 }
 
