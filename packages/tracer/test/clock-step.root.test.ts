@@ -1,19 +1,33 @@
 /** The wall clock is set while a tracer runs. Only a guest's clock is ours to set. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ClockChanges } from '@weir/ebpf/sys';
+import { ClockChanges, withNetns } from '@weir/ebpf/sys';
 import { type TraceRecord, Tracer } from '../src/index.js';
 import { assertComplete, collect } from './support/collect.js';
 import { runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
+import { RawSocket } from './support/raw-sockets.js';
 
 const HOUR_MS = 3_600_000;
 
 /** To the second: busybox knows no fractions. */
 function setClock(ms: number): void {
   execFileSync('date', ['-s', `@${Math.round(ms / 1000)}`], { stdio: 'ignore' });
+}
+
+const POWER = '/sys/power/state';
+const SUSPEND_S = 3;
+
+/** Suspends the machine until its real-time clock wakes it, from a process of its own. */
+async function suspend(): Promise<void> {
+  const alarm = '/sys/class/rtc/rtc0/wakealarm';
+  const script = `echo 0 >${alarm}; echo +${SUSPEND_S} >${alarm}; echo mem >${POWER}`;
+  const [status] = await once(spawn('sh', ['-ec', script], { stdio: 'inherit' }), 'exit');
+  assert.equal(status, 0, script);
 }
 
 it('no change of the wall clock is reported while nobody sets it', async () => {
@@ -87,6 +101,43 @@ if (process.env.WEIR_LAB_KERNEL !== undefined) {
     setClock(Date.now() + HOUR_MS);
     assertPhases(records, phases, 80);
     assertOrdered(records);
+  });
+
+  it('records before and after a suspend have their wall times, and durations do not count it', async (t) => {
+    if (!existsSync(POWER) || !readFileSync(POWER, 'utf8').includes('mem'))
+      return t.skip('this kernel cannot suspend to memory (CONFIG_SUSPEND)');
+    using netns = new TestNetns();
+    const phases: Phase[] = [];
+    const collected = await collect({ filter: { netns: [netns.inode] } }, async () => {
+      const phase = async (body: () => void): Promise<void> => {
+        const from = Date.now();
+        body();
+        await runLoad(netns, 'pairs', '--count', '20');
+        phases.push({ from, to: Date.now() });
+      };
+      const sockets: RawSocket[] = [];
+      await phase(() => {
+        withNetns(`/run/netns/${netns.name}`, () => {
+          sockets.push(RawSocket.tcp().bind('127.0.0.1').listen());
+          sockets.push(RawSocket.tcp().connect('127.0.0.1', sockets[0]!.port), sockets[0]!.accept());
+        });
+      });
+      await suspend();
+      await phase(() => {
+        for (const socket of sockets) socket[Symbol.dispose]();
+      });
+    });
+    const [before, after] = phases as [Phase, Phase];
+    const gapMs = after.from - before.to;
+    assert.ok(gapMs > (SUSPEND_S - 1) * 1000, `asleep for ${gapMs} ms`);
+    assertPhases(collected.records, phases, 82);
+    assertOrdered(collected.records);
+    assertComplete(collected);
+    const closes = collected.records.flatMap((record) =>
+      record.event === 'close' && Date.parse(record.time) >= after.from ? [record.duration_us! / 1000] : [],
+    );
+    assert.equal(closes.length, 42);
+    assert.ok(Math.max(...closes) < after.to - before.from - (SUSPEND_S - 1) * 1000, `${closes}`);
   });
 }
 

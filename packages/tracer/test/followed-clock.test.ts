@@ -10,6 +10,7 @@ const hour = '1970-01-01T01:00:';
 class FakeClocks implements ClockSource {
   now = 0;
   offset = 0n;
+  suspended = 0n;
   changed = false;
   #wake: (() => void) | undefined;
 
@@ -33,6 +34,7 @@ class FakeClocks implements ClockSource {
   }
 
   offsetNs = (): bigint => this.offset;
+  suspendedNs = (): bigint => this.suspended;
   nowNs = (): number => this.now;
   [Symbol.dispose](): void {}
 }
@@ -58,6 +60,24 @@ describe('a clock that is set', () => {
     clock.follow();
     assert.equal(clock.wall.format(4 * SECOND), '1970-01-01T00:00:04.000000000Z');
     assert.equal(clock.wall.format(5 * SECOND - 500_000), `${hour}04.999500000Z`);
+  });
+
+  it('by a suspend has the old time until it, and the new one as soon as other processes run again', () => {
+    const clocks = new FakeClocks();
+    const clock = new FollowedClock(clocks);
+    clocks.now = 5 * SECOND;
+    clock.follow();
+    clocks.suspended = 3600n * BigInt(SECOND);
+    clocks.set(clocks.suspended);
+    clocks.now = 5.4 * SECOND;
+    clock.follow();
+    assert.equal(clock.wall.format(5.1 * SECOND), '1970-01-01T00:00:05.100000000Z');
+    assert.equal(clock.wall.format(5.3 * SECOND), `${hour}05.300000000Z`);
+    // The next change is none by a suspend.
+    clocks.set(0n);
+    clocks.now = 9 * SECOND;
+    clock.follow();
+    assert.equal(clock.wall.format(8.9 * SECOND), `${hour}08.900000000Z`);
   });
 
   it('is followed while nothing is read', async () => {

@@ -26,6 +26,7 @@ function stillClock(): FollowedClock {
     happened: () => false,
     wait: ({ signal }) => once(signal!, 'abort'),
     offsetNs: () => 1_700_000_000_123_456_789n,
+    suspendedNs: () => 0n,
     nowNs: () => 0,
     [Symbol.dispose]: () => undefined,
   });

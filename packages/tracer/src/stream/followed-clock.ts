@@ -1,5 +1,5 @@
 /** The wall clock, followed at once when it is set or when the machine resumes, and slowly when it drifts. */
-import { ClockChanges, monotonicNs, realtimeOffsetNs, type WaitOptions } from '@weir/ebpf/sys';
+import { ClockChanges, monotonicNs, realtimeOffsetNs, suspendedNs, type WaitOptions } from '@weir/ebpf/sys';
 import { WallClock } from './clock.js';
 
 /** The interval at which a drifting clock is read anew. */
@@ -9,6 +9,8 @@ const DRIFT_NS = 10_000_000_000;
  * busy, nothing better is known.
  */
 const WAKE_NS = 1_000_000;
+/** A machine that was suspended was so for longer. */
+const LEAST_SUSPEND_NS = 1_000_000n;
 
 /** What the system says of its clocks. */
 export interface ClockSource extends Disposable {
@@ -18,6 +20,8 @@ export interface ClockSource extends Disposable {
   wait(options: WaitOptions): Promise<unknown>;
   /** The time since 1970 less that of the monotonic clock, nanoseconds. */
   offsetNs(): bigint;
+  /** The time that the machine was suspended since it booted, nanoseconds. */
+  suspendedNs(): bigint;
   /** CLOCK_MONOTONIC, nanoseconds. */
   nowNs(): number;
 }
@@ -28,6 +32,7 @@ function systemClocks(): ClockSource {
     happened: () => changes.happened(),
     wait: (options) => changes.wait(options),
     offsetNs: realtimeOffsetNs,
+    suspendedNs,
     nowNs: () => Number(monotonicNs()),
     [Symbol.dispose]: () => changes[Symbol.dispose](),
   };
@@ -39,11 +44,13 @@ export class FollowedClock implements Disposable {
   /** The last moment at which the offset was known to be the one in use. */
   #checkedNs: number;
   #readNs: number;
+  #suspendedNs: bigint;
 
   constructor(source: ClockSource = systemClocks()) {
     this.#source = source;
     this.#checkedNs = source.nowNs();
     this.#readNs = this.#checkedNs;
+    this.#suspendedNs = source.suspendedNs();
     this.wall = new WallClock(source.offsetNs());
   }
 
@@ -51,7 +58,7 @@ export class FollowedClock implements Disposable {
   follow(): void {
     const nowNs = this.#source.nowNs();
     const changed = this.#source.happened();
-    if (changed) this.#read(Math.max(this.#checkedNs, nowNs - WAKE_NS));
+    if (changed) this.#read(this.#changedAt(nowNs));
     else if (nowNs - this.#readNs >= DRIFT_NS) this.#read(nowNs);
     this.#checkedNs = nowNs;
   }
@@ -62,6 +69,17 @@ export class FollowedClock implements Disposable {
       await this.#source.wait({ signal });
       if (!signal.aborted) this.follow();
     }
+  }
+
+  /** The moment of a change that was noticed now. */
+  #changedAt(nowNs: number): number {
+    const suspended = this.#source.suspendedNs();
+    const hasResumed = suspended - this.#suspendedNs >= LEAST_SUSPEND_NS;
+    this.#suspendedNs = suspended;
+    // No process runs while devices are put to sleep and woken, which takes most of the time since the last look. But others may run
+    // again before this one does.
+    if (hasResumed) return (this.#checkedNs + nowNs) / 2;
+    return Math.max(this.#checkedNs, nowNs - WAKE_NS);
   }
 
   #read(fromNs: number): void {
