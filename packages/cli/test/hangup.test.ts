@@ -43,10 +43,10 @@ describe('a terminal that goes away', () => {
       const said = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
       await until(() => said(`${name}.ready`) !== '', 20_000);
       terminal.kill('SIGKILL');
-      await until(() => said(`${name}.err`).includes('stops 1\n'), 3_000);
+      await until(() => said(`${name}.err`).includes('stops 1\n'), 20_000);
       // The shell leads the session, and ends by SIGHUP itself unless that is ignored.
       if (trap === '') await new Promise((resolve) => setTimeout(resolve, 500));
-      else await until(() => said(`${name}.status`) !== '', 3_000);
+      else await until(() => said(`${name}.status`) !== '', 20_000);
       assert.equal(said(`${name}.status`), trap === '' ? '' : '0\n');
       assert.match(said(`${name}.err`), /^(weir: [^\n]* in [^\n]*\n)?taken 1 stops 1\n$/);
       assert.deepEqual(

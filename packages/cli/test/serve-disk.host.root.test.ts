@@ -16,10 +16,9 @@ it('a full disk costs no connection that fits into memory, also where the server
   using load = new SteadyLoad(netns, 300);
   await sleep(2000);
   disk.fill();
-  await sleep(4000);
+  await serve.says(/full|ENOSPC/i);
   serve.killServer();
   await sleep(4000);
-  assert.match(serve.said, /full|ENOSPC/i);
   disk.empty();
   await sleep(1000);
   const made = await load.stop();
@@ -38,8 +37,7 @@ it('a disk that becomes read-only is said, and keeps what was stored; the rest e
   using load = new SteadyLoad(netns, 300);
   await sleep(2000);
   disk.becomeReadOnly();
-  await sleep(4000);
-  assert.match(serve.said, /became read-only: nothing is stored any more/);
+  await serve.says(/became read-only: nothing is stored any more/);
   serve.killServer();
   await sleep(2000);
   await serve.end();

@@ -121,6 +121,12 @@ export class KilledServe implements Disposable {
     await this.#ready;
   }
 
+  /** Waits until its standard error has this. */
+  async says(pattern: RegExp): Promise<void> {
+    for (const deadline = Date.now() + 60_000; !pattern.test(this.said); await sleep(10))
+      assert.ok(Date.now() < deadline, `no ${pattern} in: ${this.said}`);
+  }
+
   get #server(): number | undefined {
     try {
       const pid = Number(readFileSync(this.paths.pid, 'utf8'));
