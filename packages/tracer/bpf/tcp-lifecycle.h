@@ -26,8 +26,11 @@ static __noinline bool begin_untracked(const struct sock *sk, int state, const s
 	flow->direction = infer_direction(sk, state);
 	flow->flags = FLOW_ESTABLISHED;
 	if (process) {
-		if (!process_passes(process))
+		if (!process_passes(process)) {
+			/* Its end, at which no process runs, would leave this undecided. */
+			filter_out(sk);
 			return false;
+		}
 		flow->owner = *process;
 	} else if (process_filters) {
 		flow->flags |= FLOW_UNDECIDED;

@@ -1,6 +1,7 @@
 /** Connections and listeners from before the start; sockets that change hands. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { features } from '@weir/ebpf';
 import { withNetns } from '@weir/ebpf/sys';
 import type { CloseRecord } from '../src/index.js';
 import { assertComplete, collect } from './support/collect.js';
@@ -46,6 +47,16 @@ describe('connections from before the start', () => {
       assertComplete(collected);
     });
   }
+});
+
+it('connections from before the start that no walk has found are not reported where a process that the filter excludes closes them', async () => {
+  using netns = new TestNetns();
+  using load = await Load.prepare(netns, 'hold', '--count', '10');
+  load.signal();
+  await load.awaitKind('holding');
+  const filter = { netns: [netns.inode], pids: [process.pid] };
+  const { records } = await collect({ features: features.without('iterators'), filter }, () => load.run());
+  assert.deepEqual(records, []);
 });
 
 describe('connections whose socket another process has', () => {
