@@ -142,6 +142,12 @@ static __always_inline void drop_unless_early(const struct sock *sk, const struc
 		drop_stale_flow(sk);
 }
 
+/* Whether this side is about to connect: both ends do at once, or a socket to itself. */
+static __always_inline bool connects(const struct flow *flow)
+{
+	return flow && flow->direction == DIRECTION_OUTBOUND && !(flow->flags & FLOW_ESTABLISHED);
+}
+
 /*
  * TCP_SYN_RECV to TCP_ESTABLISHED: the handshake is over, and no process has accepted the connection yet. For MPTCP this is the
  * first subflow. `known`: the entry of the flow table for `established`, or NULL.
@@ -161,12 +167,13 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 		if (joined(sk))
 			return 0;
 		sk = connection_of_subflow(sk);
-		if (!sk)
+		known = sk ? find_flow(sk) : NULL;
+		if (!sk || connects(known))
 			return 0;
 	} else if (!is_connection(sk) || is_mptcp(sk)) {
 		return 0;
 	}
-	drop_unless_early(sk, sk == established ? known : find_flow(sk));
+	drop_unless_early(sk, known);
 	if (!direction_passes(DIRECTION_INBOUND)) {
 		filter_out(sk);
 		return 0;

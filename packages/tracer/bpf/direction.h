@@ -44,7 +44,7 @@ VERIFIED_ONCE int infer_direction_at(__u64 address, int state)
 		return DIRECTION_OUTBOUND;
 	if (is_mptcp(sk)) {
 		tp = (const void *)BPF_CORE_READ((const struct mptcp_sock *)sk, first);
-		return tp ? subflow_direction(subflow_context((const void *)tp)) : DIRECTION_UNKNOWN;
+		return tp ? subflow_direction(subflow_context((const void *)tp), DIRECTION_UNKNOWN) : DIRECTION_UNKNOWN;
 	}
 	if (is_fast_open(sk, state))
 		return DIRECTION_INBOUND;

@@ -49,9 +49,14 @@ static __always_inline bool joined(const struct sock *sk)
 	return context && BPF_CORE_READ_BITFIELD_PROBED(context, mp_join);
 }
 
-/* Which side opened a subflow. */
-static __noinline enum direction subflow_direction(struct mptcp_subflow_context *context)
+/*
+ * Which side opened a subflow: of the one with which a connection began, the connection's own direction says it. Where both ends connect at
+ * once, or a socket to itself, the kernel notes the request of the other.
+ */
+static __noinline enum direction subflow_direction(struct mptcp_subflow_context *context, enum direction connection)
 {
+	if (connection != DIRECTION_UNKNOWN && !BPF_CORE_READ_BITFIELD_PROBED(context, mp_join))
+		return connection;
 	if (BPF_CORE_READ_BITFIELD_PROBED(context, request_mptcp) ||
 	    BPF_CORE_READ_BITFIELD_PROBED(context, request_join))
 		return DIRECTION_OUTBOUND;
@@ -75,7 +80,7 @@ VERIFIED_ONCE int add_live_subflow(__u64 address, struct tcp_event *event)
 	if (state == TCP_CLOSE || state == TCP_SYN_SENT || state == TCP_SYN_RECV)
 		return 0;
 	event->subflows++;
-	event->flags |= add_counters(sk, subflow_direction(context), state, counters_of(event));
+	event->flags |= add_counters(sk, subflow_direction(context, event->direction), state, counters_of(event));
 	return 0;
 }
 
@@ -164,7 +169,7 @@ static __noinline struct flow *subflow_ends(const struct sock *sk, int state)
 	if (sum)
 		fresh = *sum;
 	fresh.count++;
-	fresh.flags |= add_counters(sk, subflow_direction(context), state, &fresh.counters);
+	fresh.flags |= add_counters(sk, subflow_direction(context, flow->direction), state, &fresh.counters);
 	bpf_map_update_elem(&ended_subflows, &key, &fresh, BPF_ANY);
 	return NULL;
 }

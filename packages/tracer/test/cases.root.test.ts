@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { kernelAtLeast, SyscallError } from '@weir/ebpf';
 import { parseMappedPrefix } from '@weir/ebpf/address';
-import { monotonicNs, NetlinkFlag, NetlinkProtocol, NetlinkSocket, withNetns } from '@weir/ebpf/sys';
+import { monotonicNs, NetlinkFlag, NetlinkProtocol, NetlinkSocket, syscall, withNetns } from '@weir/ebpf/sys';
 import {
   type CloseRecord,
   type ConnectionRecord,
@@ -20,10 +20,13 @@ import {
 import { Case, recordsOf, runCase } from './support/cases.js';
 import { assertComplete, collect } from './support/collect.js';
 import { TestNetns } from './support/netns.js';
+import { RawSocket } from './support/raw-sockets.js';
 
 /** include/uapi/linux/sock_diag.h */
 const SOCK_DESTROY = 21;
 const { ENETUNREACH } = constants.errno;
+const AF_INET = 2;
+const SOCK_STREAM = 1;
 const mptcp = 262;
 const tcp = 0;
 
@@ -192,6 +195,27 @@ describe('connections whose two ends are one socket', () => {
     assert.ok(records.every(({ direction }) => direction === 'outbound'));
     const close = closeOf(records);
     assert.deepEqual([close.bytes_sent, close.bytes_received], [1000, 1000]);
+    assertComplete(collected);
+  });
+
+  it('are one outbound connection over MPTCP, too', async (t) => {
+    if (!assertMptcp(t)) return;
+    using netns = new TestNetns();
+    const collected = await collect({ filter: { netns: [netns.inode] } }, async () => {
+      withNetns(`/run/netns/${netns.name}`, () => {
+        using socket = new RawSocket(syscall('socket', AF_INET, SOCK_STREAM, mptcp));
+        socket.bind('127.0.0.1', 9000).connect('127.0.0.1', 9000);
+        assert.equal(socket.send(300), 300);
+        // The kernel hands the program a byte less than came.
+        assert.ok(socket.receive(1000) >= 299);
+      });
+    });
+    const described = collected.records.map((record) =>
+      record.event === 'close'
+        ? `close ${record.direction} ${record.bytes_sent} ${record.bytes_received}`
+        : record.event,
+    );
+    assert.deepEqual(described, ['connect', 'close outbound 300 300']);
     assertComplete(collected);
   });
 
