@@ -81,4 +81,14 @@ describe('the bundle', () => {
     for (const module of ['run-trace', 'run-top', 'run-query', 'run-serve', 'run-doctor', 'run-request'])
       assert.match(text, new RegExp(`import\\("\\./${module}-`));
   });
+
+  it('of weir serve starts a collector without the database, which is only for the server', () => {
+    const [name] = readdirSync(new URL('dist/bundle', cli)).filter((file) => /^run-serve-.*\.js$/.test(file));
+    const script = `import('./dist/bundle/${name}').then(({ runServe }) => {
+      const mapped = require('node:fs').readFileSync('/proc/self/maps', 'latin1');
+      console.log(typeof runServe, /duckdb/.test(mapped));
+    });`;
+    const { stdout, stderr } = node('--eval', script);
+    assert.deepEqual({ stdout, stderr }, { stdout: 'function false\n', stderr: '' });
+  });
 });

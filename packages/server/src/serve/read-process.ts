@@ -1,7 +1,6 @@
 /** The one process of `weir serve --read`: it needs no privileges, and keeps none. */
 import { OptionError } from '@weir/ebpf/errors';
 import { limitMemory } from '@weir/ebpf/sys';
-import { UnreadableDatabaseError } from '@weir/history';
 import type { ServeConfig } from '../config/serve-schema.js';
 import { readPage } from '../page/read-page.js';
 import { publishAddresses } from './addresses.js';
@@ -47,9 +46,10 @@ export async function runReadServer(request: ReadRequest, host: ReadHost): Promi
   const user = process.geteuid?.() === 0 ? serviceUser(config.user) : undefined;
   prepareFolder(paths, user);
   using _claim = claimFolder(paths.folder);
-  // Before it becomes a user who may not read them.
-  const [{ ReadServer }, page] = await Promise.all([
+  // Before it becomes a user who may not read them. The collector has this file, too, but not the history with its database.
+  const [{ ReadServer }, { UnreadableDatabaseError }, page] = await Promise.all([
     import('./read-server.js'),
+    import('@weir/history'),
     readPage(pageFolder, say),
     import('./reading.js').then(({ loadReading }) => loadReading()),
   ]);
