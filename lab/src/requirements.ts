@@ -5,16 +5,18 @@ import { attempt, run } from './command.js';
 
 /**
  * Packages for compiling test objects and helpers, for comparing with other tools, for the shells that completion is tried
- * in, for the browser that opens the page, for real traffic, for reading protobuf, for ClickHouse's protocol, and for fetching
- * kernels.
+ * in, for the browser that opens the page, for real traffic, for reading protobuf, for ClickHouse's protocol, for packages of
+ * other systems and of this one, and for fetching kernels.
  */
 export const testPackages: readonly string[] = [
+  'binutils',
   'bpftool',
   'chromium',
   'clang-19',
   'clickhouse-server',
   'curl',
   'debian-archive-keyring',
+  'debootstrap',
   'fish',
   'fonts-dejavu-core',
   'gcc',
@@ -22,12 +24,16 @@ export const testPackages: readonly string[] = [
   'libbpf-dev',
   'libc6-dev',
   'libcap2-bin',
+  'lintian',
   'linux-libc-dev',
   'llvm-19',
   'nftables',
   'nginx-light',
   'prometheus',
   'protobuf-compiler',
+  'rpm',
+  'rpmlint',
+  'systemd',
   'tmux',
   'util-linux',
   'xz-utils',
