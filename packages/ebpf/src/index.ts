@@ -17,8 +17,10 @@ export {
   makeCodec,
   readBytes,
   readElements,
+  readInt128,
   readString,
   writeElements,
+  writeInt128,
   writeString,
   zeroBytes,
 } from './codegen/runtime.js';
@@ -37,6 +39,7 @@ export type { FeatureState, ProbeResult, UnknownFeature } from './features/state
 export { type KernelSymbolEntry, KernelSymbols, kernelSymbols } from './features/symbols.js';
 export { FeatureTable, features } from './features/table.js';
 export { type DisassembleOptions, disassemble } from './insn/disassemble.js';
+export type { AttachOptions } from './link/attach.js';
 export {
   attachBreakpoint,
   type Breakpoint,
@@ -48,12 +51,8 @@ export {
 export { attachCgroup, type CgroupOptions } from './link/cgroup.js';
 export { deviceIndex } from './link/device.js';
 export { attachIterator, IteratorLink, type IteratorOptions } from './link/iterator.js';
-export {
-  attachKprobe,
-  attachKprobeMulti,
-  type KprobeMultiOptions,
-  type KprobeOptions,
-} from './link/kprobe.js';
+export { attachKprobe, type KprobeOptions } from './link/kprobe.js';
+export { attachKprobeMulti, type KprobeMultiOptions } from './link/kprobe-multi.js';
 export { FdLink, HeldLink, type Link, type LinkInfo, openPinnedLink, UpdatableLink } from './link/link.js';
 export { attachNetns } from './link/netns.js';
 export { attachPerfEvent, type PerfAttachOptions } from './link/perf-event.js';
@@ -71,6 +70,7 @@ export type { LoadOptions } from './load/loader.js';
 export { ArrayMap, indexKey } from './map/array.js';
 export { ArrayWindow } from './map/array-window.js';
 export type { Batch } from './map/batch.js';
+export { BloomFilterMap } from './map/bloom.js';
 export type { CreateMapOptions } from './map/create.js';
 export { DescriptorMap } from './map/descriptor-map.js';
 export { cidrKey, LpmTrieMap } from './map/lpm.js';
@@ -81,7 +81,8 @@ export { PerCpuMap } from './map/percpu.js';
 export { type ParseOptions, parseObject } from './object/parse-object.js';
 export { setGlobal } from './object/set-global.js';
 export type * from './object/spec.js';
-export { Program, type ProgramDetails } from './program/program.js';
+export { Program } from './program/program.js';
+export type { ProgramDetails, ProgramHandle } from './program/program-handle.js';
 export type { ProgramInfo } from './program/program-info.js';
 export { enableStats } from './program/stats.js';
 export type { TestRunInput, TestRunResult } from './program/test-run.js';

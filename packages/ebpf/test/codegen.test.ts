@@ -12,7 +12,7 @@ import { analyse } from '../src/codegen/analyse.js';
 import { emit } from '../src/codegen/emit.js';
 import { generate } from '../src/codegen/generate.js';
 import { camelCase, pascalCase } from '../src/codegen/identifiers.js';
-import { readString, writeString } from '../src/codegen/runtime.js';
+import { readInt128, readString, writeInt128, writeString } from '../src/codegen/runtime.js';
 import { FormatError, OptionError } from '../src/errors.js';
 import * as sample from './generated/sample.js';
 import { compileBpf } from './support/compile-bpf.js';
@@ -199,12 +199,40 @@ test('generated columns hold the values that decoded objects hold', () => {
   assert.deepEqual(wide.matrix, everything.matrix);
 });
 
+test('integers of 128 bits are bigints in either byte order', () => {
+  const view = new DataView(new ArrayBuffer(64));
+  const value: sample.Wide = { whole: 2n ** 128n - 3n, halves: [-(2n ** 127n), 5n] };
+  sample.writeWide(view, 0, value);
+  assert.deepEqual(sample.readWide(view, 0), value);
+  assert.equal(view.getBigUint64(0, true), 2n ** 64n - 3n);
+  for (const littleEndian of [true, false]) {
+    writeInt128(view, 0, -2n, littleEndian);
+    assert.equal(readInt128(view, 0, true, littleEndian), -2n);
+    assert.equal(readInt128(view, 0, false, littleEndian), 2n ** 128n - 2n);
+  }
+  writeInt128(view, 0, 1n, false);
+  assert.equal(view.getUint8(15), 1);
+});
+
 test('generated code describes the maps and globals of an object', () => {
   const { connections, dropCounts, events } = sample.maps;
   assert.equal(connections.key.size, 8);
   assert.equal(connections.value.size, sample.sizeofEvent);
   assert.equal(dropCounts.name, 'drop_counts');
   const view = dirtyView(8);
+  const { exact } = sample.maps;
+  exact.key.write(view, 0, 2n ** 64n - 1n);
+  assert.equal(exact.key.read(view, 0), 2n ** 64n - 1n);
+  exact.value.write(view, 0, -(2n ** 63n));
+  assert.equal(exact.value.read(view, 0), -(2n ** 63n));
+  const wide = dirtyView(16);
+  const flow: sample.Flow = { cgroupId: 2n ** 63n + 1n, small: 2 ** 40 };
+  sample.maps.flows.key.write(wide, 0, flow);
+  assert.deepEqual(sample.maps.flows.key.read(wide, 0), flow);
+  sample.globals.exactTotal.write(view, 0, 2n ** 53n + 1n);
+  assert.equal(sample.globals.exactTotal.read(view, 0), 2n ** 53n + 1n);
+  sample.globals.countedTotal.write(view, 0, 2 ** 40 + 1);
+  assert.equal(sample.globals.countedTotal.read(view, 0), 2 ** 40 + 1);
   dropCounts.value.write(view, 0, 2 ** 40 + 1);
   assert.equal(dropCounts.value.read(view, 0), 2 ** 40 + 1);
   assert.equal(events.value, undefined);

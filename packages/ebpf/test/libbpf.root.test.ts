@@ -26,12 +26,17 @@ interface TestCase {
   readonly path: string;
 }
 
+/** Objects with what the libbpf of Debian 12 (1.1) does not know yet: other kinds of sections, flavours of functions. */
+const newer = /^(link\/sections|load\/flavours)(\.bpf\.o)?$/;
+
 function testCases(): TestCase[] {
   const folder = process.env.WEIR_TEST_OBJECTS;
   if (folder !== undefined) {
-    return filesBelow(folder, '.bpf.o').map((path) => ({ name: path, path: join(folder, path) }));
+    const files = filesBelow(folder, '.bpf.o').filter((path) => !newer.test(path));
+    return files.map((path) => ({ name: path, path: join(folder, path) }));
   }
-  const compiled = testPrograms().map((name) => {
+  const programs = testPrograms().filter((name) => !newer.test(name));
+  const compiled = programs.map((name) => {
     const path = join(scratch, `${name.replaceAll('/', '-')}.bpf.o`);
     writeFileSync(path, testObject(name));
     return { name, path };

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { UnsupportedError, VerifierError } from '../src/errors.js';
 import { kernelConfig } from '../src/features/config.js';
 import {
+  BloomFilterMap,
   BtfBuilder,
   Collection,
   type FeatureName,
@@ -20,6 +21,7 @@ import { setGlobal } from '../src/object/set-global.js';
 import type { CollectionSpec } from '../src/object/spec.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
+import { requireKernel } from './support/require.js';
 import { assertMapsGone, assertRoot, openDescriptors, pinFolder } from './support/root.js';
 
 assertRoot();
@@ -76,6 +78,72 @@ describe('globals', () => {
     collection.globals.write('runs', 8);
     collection.program('count').testRun({ data: packet });
     assert.equal(collection.globals.readInteger('runs'), 9n);
+  });
+});
+
+describe('flavours of kernel functions', () => {
+  it('are called where their parameters are the kernel’s', (t) => {
+    if (!requireKernel(t, 'bpf_rcu_read_lock() for programs', '6.2')) return;
+    using collection = Collection.load(testSpec('load/flavours'));
+    {
+      using _link = collection.program('call').attach();
+      readFileSync('/proc/self/comm');
+    }
+    const { globals } = collection;
+    assert.ok(globals.readInteger('flavoured') > 0n);
+    assert.equal(globals.readInteger('other'), 0n);
+  });
+
+  it('have to exist where they are not weak', (t) => {
+    if (!requireKernel(t, 'bpf_rcu_read_lock() for programs', '6.2')) return;
+    const strong = (name: string) => {
+      const spec = testSpec('load/flavours');
+      spec.kernelSymbols.set(name, { ...spec.kernelSymbols.get(name)!, weak: false });
+      return () => Collection.load(spec)[Symbol.dispose]();
+    };
+    strong('bpf_rcu_read_lock___now')();
+    assert.throws(strong('bpf_rcu_read_lock___once'), /extern bpf_rcu_read_lock___once: .* has another type/);
+  });
+});
+
+describe('shapes of maps', () => {
+  it('have the types of inner maps, which locks need', (t) => {
+    if (!requireKernel(t, 'spin locks in inner maps', '6.3')) return;
+    using collection = Collection.load(testSpec('load/shapes'), { programs: ['count'] });
+    assert.equal(collection.program('count').testRun({ data: packet }).returnValue, 3);
+    const value = collection.map('first').lookup(indexKey(0))!;
+    assert.equal(new DataView(value.buffer).getUint32(4, true), 1);
+  });
+
+  it('without keys answer whether they have a value', (t) => {
+    if (!requireKernel(t, 'BPF_MAP_TYPE_BLOOM_FILTER', '5.16')) return;
+    using collection = Collection.load(testSpec('load/shapes'), { programs: ['ask'] });
+    const filter = collection.map('filter');
+    assert.ok(filter instanceof BloomFilterMap);
+    const ask = () => collection.program('ask').testRun({ data: packet }).returnValue;
+    assert.equal(filter.has(indexKey(7)), false);
+    assert.equal(ask(), 2);
+    filter.add(indexKey(7));
+    assert.equal(filter.has(indexKey(7)), true);
+    assert.equal(ask(), 1);
+    assert.throws(() => filter.has(new Uint8Array(3)), /a value of 3 bytes, where its size is 4/);
+    assert.throws(() => filter.lookup(), /has no keys: ask has\(value\)/);
+    assert.equal(filter.info().mapExtra, 3n);
+  });
+
+  it('are compared with those of pinned maps, as the kernel rounds them', (t) => {
+    if (!hasFeatures(t, 'ringbuf')) return;
+    const pinPath = pinFolder('shapes');
+    const spec = testSpec('load/shapes');
+    const load = () => Collection.load(spec, { programs: ['pinned'], pinPath })[Symbol.dispose]();
+    load();
+    load();
+    const table = spec.maps.get('table')!;
+    table.flags = 0;
+    assert.throws(load, /map table: .* holds a map of another shape \(its flags are 0x1, not 0x0\)/);
+    table.flags = 1;
+    spec.maps.get('ring')!.maxEntries = 9000;
+    assert.throws(load, /map ring: .* \(its number of entries is 8192, not 16384\)/);
   });
 });
 

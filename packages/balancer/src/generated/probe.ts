@@ -126,7 +126,7 @@ export const globals = {
   captureReasons: {
     name: 'capture_reasons',
     section: '.bss',
-    ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    ...makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   captureMisses: {
     name: 'capture_misses',
@@ -221,7 +221,7 @@ export const globals = {
   flowSecrets: {
     name: 'flow_secrets',
     section: '.rodata',
-    ...makeCodec<Float64Array>(160, (view, offset) => readElements(new Float64Array(20), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296), (view, offset, value) => { writeElements(value, 20, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); }); }),
+    ...makeCodec<BigUint64Array>(160, (view, offset) => readElements(new BigUint64Array(20), (i) => view.getBigUint64(offset + i * 8, true)), (view, offset, value) => writeElements(value, 20, (i, item) => view.setBigUint64(offset + i * 8, item, true))),
   },
   uncountedCpu: {
     name: 'uncounted_cpu',

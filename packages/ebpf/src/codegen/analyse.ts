@@ -8,6 +8,8 @@ import { Tags } from './tags.js';
 
 /** The declaration tag that asks for a type which no map or variable leads to. */
 const exportTag = 'export';
+/** The declaration tag of 64-bit integers that are exact as numbers. */
+const numberTag = 'number';
 /** Global pointers of this name only make their target's type known. */
 const typeMarker = /^_*unused/;
 const dataSection = /^\.(rodata|data|bss)(\.|$)/;
@@ -21,6 +23,10 @@ const dataSection = /^\.(rodata|data|bss)(\.|$)/;
  * - types tagged `__attribute__((btf_decl_tag("export")))`,
  * - and all that these contain by value.
  *
+ * Integers of 64 bits are bigints as keys of maps, in structs that are keys, as values of maps and as globals, or numbers where the variable
+ * or member is tagged `__attribute__((btf_decl_tag("number")))`; members of other structs are numbers, or bigints where they are tagged
+ * `bigint`.
+ *
  * @throws FormatError if the types are damaged, or contain themselves.
  */
 export function analyse(btf: Btf): ObjectModel {
@@ -28,11 +34,15 @@ export function analyse(btf: Btf): ObjectModel {
   const shapes = new Shapes(btf, tags);
   const maps: MapModel[] = [];
   const globals: GlobalModel[] = [];
-  for (let id = 1; id < btf.length; id++) {
-    if (btf.kind(id) !== Kind.datasec) continue;
-    const section = btf.type(id) as DatasecType;
-    if (section.name === '.maps') maps.push(...mapsOf(btf, section, shapes));
-    else if (dataSection.test(section.name)) globals.push(...globalsOf(btf, section, shapes));
+  const sections: DatasecType[] = [];
+  for (let id = 1; id < btf.length; id++)
+    if (btf.kind(id) === Kind.datasec) sections.push(btf.type(id) as DatasecType);
+  const context = { btf, shapes, tags };
+  const isMaps = ({ name }: DatasecType) => name === '.maps';
+  for (const section of sections.filter(isMaps)) addKeys(section, context);
+  for (const section of sections) {
+    if (isMaps(section)) maps.push(...mapsOf(section, context));
+    else if (dataSection.test(section.name)) globals.push(...globalsOf(section, context));
   }
   for (const id of tags.tagged(exportTag)) shapes.addRecord(id);
   const mapNames = new UniqueNames();
@@ -47,28 +57,53 @@ export function analyse(btf: Btf): ObjectModel {
   };
 }
 
-function mapsOf(btf: Btf, section: DatasecType, shapes: Shapes): MapModel[] {
-  const maps: MapModel[] = [];
-  for (const { typeId } of section.variables) {
+interface Context {
+  readonly btf: Btf;
+  readonly shapes: Shapes;
+  readonly tags: Tags;
+}
+
+interface Declaration {
+  readonly name: string;
+  readonly typeId: number;
+  readonly key: number | undefined;
+  readonly value: number | undefined;
+}
+
+/** The maps that a section declares, with the types of their keys and values. */
+function* declarations({ variables }: DatasecType, { btf }: Context): Generator<Declaration> {
+  for (const { typeId } of variables) {
     const variable = btf.type(typeId);
     if (variable.kind !== Kind.var) continue;
     const definition = btf.resolve(variable.typeId);
     if (!isComposite(definition)) continue;
     // `__type(key, T)` declares a member `T *key`.
-    const shapeOf = (what: 'key' | 'value') => {
+    const typeOf = (what: 'key' | 'value') => {
       const member = definition.members.find(({ name }) => name === what);
       const pointer = member === undefined ? undefined : btf.resolve(member.typeId);
-      if (pointer?.kind !== Kind.ptr) return undefined;
-      if (what === 'value') shapes.addRecord(pointer.typeId);
-      return shapes.shape(pointer.typeId, `${variable.name}_${what}`);
+      return pointer?.kind === Kind.ptr ? pointer.typeId : undefined;
     };
-    const { name } = variable;
-    maps.push({ name: camelCase(name), cName: name, key: shapeOf('key'), value: shapeOf('value') });
+    yield { name: variable.name, typeId, key: typeOf('key'), value: typeOf('value') };
   }
-  return maps;
 }
 
-function globalsOf(btf: Btf, section: DatasecType, shapes: Shapes): GlobalModel[] {
+function addKeys(section: DatasecType, context: Context): void {
+  for (const { key } of declarations(section, context)) if (key !== undefined) context.shapes.addKey(key);
+}
+
+function mapsOf(section: DatasecType, context: Context): MapModel[] {
+  const { shapes, tags } = context;
+  return [...declarations(section, context)].map(({ name, typeId, key, value }) => {
+    const exact = !tags.has(numberTag, typeId);
+    const shapeOf = (id: number | undefined, what: string) =>
+      id === undefined ? undefined : shapes.shape(id, `${name}_${what}`, exact);
+    const keyShape = shapeOf(key, 'key');
+    if (value !== undefined) shapes.addRecord(value);
+    return { name: camelCase(name), cName: name, key: keyShape, value: shapeOf(value, 'value') };
+  });
+}
+
+function globalsOf(section: DatasecType, { btf, shapes, tags }: Context): GlobalModel[] {
   const globals: GlobalModel[] = [];
   for (const { typeId } of section.variables) {
     const variable = btf.type(typeId);
@@ -80,7 +115,7 @@ function globalsOf(btf: Btf, section: DatasecType, shapes: Shapes): GlobalModel[
     }
     // A static variable of a function is called `function.variable`; string literals of format calls look alike.
     if (variable.name.includes('.') || variable.name.startsWith('____fmt')) continue;
-    const shape = shapes.shape(variable.typeId, variable.name);
+    const shape = shapes.shape(variable.typeId, variable.name, !tags.has(numberTag, typeId));
     if (shape === undefined) continue;
     globals.push({ name: camelCase(variable.name), cName: variable.name, section: section.name, shape });
   }

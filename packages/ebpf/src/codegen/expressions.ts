@@ -20,6 +20,8 @@ export class Expressions {
         return 'number';
       case 'int64':
         return shape.big ? 'bigint' : 'number';
+      case 'int128':
+        return 'bigint';
       case 'bool':
         return 'boolean';
       case 'enum':
@@ -42,6 +44,8 @@ export class Expressions {
         return `view.${accessor('get', shape)}(${at}${shape.size === 1 ? '' : this.#order})`;
       case 'int64':
         return this.#read64(shape, at);
+      case 'int128':
+        return `${this.use('readInt128')}(view, ${at}, ${shape.signed}${this.#order})`;
       case 'float':
         return `view.getFloat${shape.size * 8}(${at}${this.#order})`;
       case 'bool':
@@ -82,6 +86,8 @@ export class Expressions {
         return `view.${accessor('set', shape)}(${at}, ${value}${shape.size === 1 ? '' : this.#order})`;
       case 'int64':
         return this.#write64(shape, at, value);
+      case 'int128':
+        return `${this.use('writeInt128')}(view, ${at}, ${value}${this.#order})`;
       case 'float':
         return `view.setFloat${shape.size * 8}(${at}, ${value}${this.#order})`;
       case 'bool':

@@ -11,9 +11,10 @@ export const defaultRuntime = '@weir/ebpf';
 /**
  * The text of a TypeScript module with decoders for everything an object shares with user space.
  *
- * C names become camelCase, struct names PascalCase. 64-bit integers become numbers: exact below 2^53, which holds for
- * counters and times; tag a member with `__attribute__((btf_decl_tag("bigint")))` for a bigint, as cookies and hashes
- * need it. Pointers are bigints. `char[N]` is a string up to its first NUL; other arrays of numbers are typed arrays.
+ * C names become camelCase, struct names PascalCase. 64-bit integers are bigints in keys of maps, as values of maps and as globals; tag
+ * the map, variable or member with `__attribute__((btf_decl_tag("number")))` for numbers. In all other structs they become numbers: exact
+ * below 2^53, which holds for counters and times; tag a member with `__attribute__((btf_decl_tag("bigint")))` for a bigint, as cookies and
+ * hashes need it. Pointers and 128-bit integers are bigints. `char[N]` is a string up to its first NUL; other arrays of numbers are typed arrays.
  * Members of anonymous structs and unions appear among those of the enclosing struct; of a union, every alternative is
  * read and the largest is written. Members called `pad`, `_pad1` and so on are left out, and flexible arrays too.
  *

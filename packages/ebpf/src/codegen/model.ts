@@ -6,6 +6,8 @@ export type Shape =
   | { readonly kind: 'int'; readonly size: 1 | 2 | 4; readonly signed: boolean }
   /** 8 bytes: a number (exact below 2^53), or a bigint if `big`. */
   | { readonly kind: 'int64'; readonly size: 8; readonly signed: boolean; readonly big: boolean }
+  /** 16 bytes: a bigint. */
+  | { readonly kind: 'int128'; readonly size: 16; readonly signed: boolean }
   | { readonly kind: 'bool'; readonly size: 1 }
   | { readonly kind: 'float'; readonly size: 4 | 8 }
   /** An integer whose values have names; `type` is the TypeScript type. */

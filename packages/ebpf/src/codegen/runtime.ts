@@ -136,6 +136,22 @@ export function writeElements<T>(
   for (let i = 0; i < count; i++) set(i, source[i]!);
 }
 
+/** The `__int128` at an offset in bytes. */
+export function readInt128(view: DataView, offset: number, signed: boolean, littleEndian: boolean): bigint {
+  const first = view.getBigUint64(offset, littleEndian);
+  const second = view.getBigUint64(offset + 8, littleEndian);
+  const value = littleEndian ? first | (second << 64n) : (first << 64n) | second;
+  return signed ? BigInt.asIntN(128, value) : value;
+}
+
+/** Writes an `__int128`; bits beyond the lowest 128 are left out. */
+export function writeInt128(view: DataView, offset: number, value: bigint, littleEndian: boolean): void {
+  const low = BigInt.asUintN(64, value);
+  const high = BigInt.asUintN(64, value >> 64n);
+  view.setBigUint64(offset, littleEndian ? low : high, littleEndian);
+  view.setBigUint64(offset + 8, littleEndian ? high : low, littleEndian);
+}
+
 /** Zeroes bytes, before a struct is written that does not fill all of them. */
 export function zeroBytes(view: DataView, offset: number, length: number): void {
   new Uint8Array(view.buffer, view.byteOffset + offset, length).fill(0);

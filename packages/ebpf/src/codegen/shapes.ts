@@ -33,6 +33,8 @@ export class Shapes {
   readonly structs: StructModel[] = [];
   readonly enums: EnumModel[] = [];
   readonly records = new Set<StructModel>();
+  /** Structs that are keys of maps, or in such: a key that is not exact finds nothing. */
+  readonly #keys = new Set<number>();
   readonly #btf: Btf;
   readonly #tags: Tags;
   readonly #typeNames = new UniqueNames(...reservedNames);
@@ -58,6 +60,7 @@ export class Shapes {
     switch (type.kind) {
       case Kind.int:
         if (type.bool && type.size === 1) return { kind: 'bool', size: 1 };
+        if (type.size === 16) return { kind: 'int128', size: 16, signed: type.signed };
         return integer(type.size, type.signed, big, context);
       case Kind.ptr:
         // Kernel addresses do not fit a number.
@@ -163,7 +166,7 @@ export class Shapes {
       }
       if (member.name === '' || padding.test(member.name)) continue;
       const context = `${place.context}_${member.name}`;
-      const big = this.#tags.has('bigint', id, i);
+      const big = this.#tags.has('bigint', id, i) || (this.#keys.has(id) && !this.#tags.has('number', id, i));
       const shape = this.shape(member.typeId, context, big, place.depth + 1);
       if (shape === undefined) continue;
       const bits = member.bitSize > 0 ? this.#bits(member, shape, place, context) : undefined;
@@ -189,6 +192,8 @@ export class Shapes {
     context: string,
   ): { field: BitField; offset: number; shape: Shape } {
     const { bitOffset, bitSize } = member;
+    if (shape.kind === 'int128')
+      throw new FormatError(`BTF: ${context} is a bit-field of 128 bits, for which there is no decoder`);
     const signed = shape.kind === 'enum' ? shape.integer.signed : 'signed' in shape && shape.signed;
     for (const load of [1, 2, 4, 8] as const) {
       const offset = Math.floor(bitOffset / 8 / load) * load;
@@ -221,6 +226,17 @@ export class Shapes {
     this.#enumNamesById.set(resolvedId, name);
     this.enums.push({ name, cName: `enum ${printable(cName)}`, values: type.values });
     return name;
+  }
+
+  /** Makes 64-bit integers in a key's type exact. Before any shape of it is asked for. */
+  addKey(id: number, depth = 0): void {
+    if (depth > maxNesting) return;
+    const resolvedId = this.#btf.skipModifiers(id);
+    const type = this.#btf.type(resolvedId);
+    if (type.kind === Kind.array) this.addKey(type.elementTypeId, depth + 1);
+    if (!isComposite(type) || this.#keys.has(resolvedId)) return;
+    this.#keys.add(resolvedId);
+    for (const { typeId } of type.members) this.addKey(typeId, depth + 1);
   }
 
   /** Adds a struct, or an enumeration, by itself. Types of other kinds are ignored. */

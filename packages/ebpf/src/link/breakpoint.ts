@@ -1,7 +1,7 @@
 /** Programs that run when a processor reads, writes or executes at an address: its debug registers. */
 import { arch, constants } from 'node:os';
 import { EbpfError, OptionError, SyscallError, UnsupportedError } from '../errors.js';
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import { onlineCpus } from '../sys/cpus.js';
 import type { Fd } from '../sys/fd.js';
 import { kernelAtLeast } from '../sys/kernel-version.js';
@@ -141,7 +141,7 @@ export class BreakpointLink implements Link {
  * other machines, or for a cookie before 5.15.
  */
 export function attachBreakpoint(
-  program: Program,
+  program: ProgramHandle,
   breakpoint: Breakpoint,
   options: BreakpointOptions = {},
 ): BreakpointLink {

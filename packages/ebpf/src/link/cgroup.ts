@@ -1,7 +1,8 @@
 /** Programs on a cgroup's sockets and packets. */
 import { closeSync, constants, openSync } from 'node:fs';
+import { OptionError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { AttachType } from '../uapi/attach-types.js';
@@ -24,12 +25,19 @@ export interface CgroupOptions {
  * Attaches to a cgroup and those below it: by a bpf_link (5.7), else by BPF_PROG_ATTACH (4.10), which the
  * kernel keeps when this process dies.
  * @param cgroup The folder of a cgroup v2, or an open descriptor of it.
- * @throws SyscallError; UnknownFeatureError where it cannot be found out whether the kernel has links; the
- * file system's error if the folder cannot be opened.
+ * @throws OptionError where the program was not loaded for an attach type and none is given; SyscallError; UnknownFeatureError where it
+ * cannot be found out whether the kernel has links; the file system's error if the folder cannot be opened.
  */
-export function attachCgroup(program: Program, cgroup: string | number, options: CgroupOptions = {}): Link {
-  const attachType =
-    options.attachType ?? program.expectedAttachType ?? onlyAttachType.get(program.type) ?? 0;
+export function attachCgroup(
+  program: ProgramHandle,
+  cgroup: string | number,
+  options: CgroupOptions = {},
+): Link {
+  const attachType = options.attachType ?? program.expectedAttachType ?? onlyAttachType.get(program.type);
+  if (attachType === undefined)
+    throw new OptionError(
+      `program ${program.name}: nothing says for which of a cgroup's events it is (section ${program.kind ?? 'unknown'}): give the attachType`,
+    );
   const folder =
     typeof cgroup === 'number' ? undefined : openSync(cgroup, constants.O_RDONLY | constants.O_DIRECTORY);
   const target = folder ?? (cgroup as number);
@@ -57,7 +65,7 @@ class AttachedToCgroup implements Link {
   readonly #attachType: number;
   #held: { readonly cgroup: number; readonly program: Disposable & { readonly fd: number } } | undefined;
 
-  constructor(program: Program, cgroup: number, attachType: number, flags: number) {
+  constructor(program: ProgramHandle, cgroup: number, attachType: number, flags: number) {
     this.#attachType = attachType;
     const values = { targetFd: cgroup, attachBpfFd: program.fd, attachType, attachFlags: flags };
     bpf(Command.progAttach, attr('progAttach', values));

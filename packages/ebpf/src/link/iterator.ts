@@ -1,7 +1,7 @@
 /** BPF iterators (5.8): a program that runs for each of the kernel's objects of a kind and writes what is then read. */
 import { closeSync, readSync } from 'node:fs';
 import { SyscallError } from '../errors.js';
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import { attr, kernelStruct } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import type { Fd } from '../sys/fd.js';
@@ -97,7 +97,7 @@ function readRetrying(fd: number, buffer: Buffer, offset: number): number {
  * Attaches an iterator program to the kind of objects it was loaded for (5.8).
  * @throws SyscallError
  */
-export function attachIterator(program: Program, options: IteratorOptions = {}): IteratorLink {
+export function attachIterator(program: ProgramHandle, options: IteratorOptions = {}): IteratorLink {
   const info = linkInfo(options);
   const more = info === undefined ? {} : { iterInfo: info, iterInfoLen: info.length };
   const fd = createLink(program, 0, AttachType.traceIter, more);

@@ -5,18 +5,17 @@ import { SyscallError, UnsupportedError } from '../errors.js';
 import { pmuPath } from '../features/definitions.js';
 import { kernelSymbols } from '../features/symbols.js';
 import { features as kernelFeatures } from '../features/table.js';
-import type { Program } from '../program/program.js';
-import { stringTable } from '../sys/attr.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import type { PerfEventOptions } from '../sys/perf-event-open.js';
-import { AttachType } from '../uapi/attach-types.js';
-import { createLink, FdLink, type Link } from './link.js';
+import type { Link } from './link.js';
 import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
+import { isReturnKind, sectionSymbol, splitOffset } from './section-target.js';
 import { createTracefsProbe, type TracefsProbe } from './tracefs-probe.js';
 import { openTracepoint } from './tracepoint.js';
 
 /** Options of {@link attachKprobe}. */
 export interface KprobeOptions extends PerfAttachOptions {
-  /** Runs when the function returns. Default: when it is called. */
+  /** Runs when the function returns, or when it is called. Default: as the program's section says; else when it is called. */
   readonly retprobe?: boolean;
   /** Bytes from the function's start, for a probe in its middle. Default 0. */
   readonly offset?: number;
@@ -29,18 +28,24 @@ export interface KprobeOptions extends PerfAttachOptions {
 
 /**
  * Attaches to a kernel function: through the kprobe PMU (4.17), else through tracefs (4.1).
- * @param symbol As /proc/kallsyms spells it. Default: what the program's section names.
+ * @param symbol As /proc/kallsyms spells it. Default: what the program's section names, which for `ksyscall` is a system call.
  * @throws SyscallError, with names that come close to one that does not exist; UnsupportedError on a kernel
  * without kprobes, without tracefs where it is needed, or for a cookie before 5.15; UnknownFeatureError where
  * that is unknown.
  */
 export function attachKprobe(
-  program: Program,
-  symbol: string = program.attachTo ?? '',
-  options: KprobeOptions = {},
+  program: ProgramHandle,
+  symbol: string = sectionSymbol(program),
+  given: KprobeOptions = {},
 ): Link {
+  const { function: name, offset } = splitOffset(symbol, given.offset);
+  const options = offset === undefined ? given : { ...given, offset };
+  return attachToFunction(program, name, options);
+}
+
+function attachToFunction(program: ProgramHandle, symbol: string, options: KprobeOptions): Link {
   const features = options.features ?? kernelFeatures;
-  const retprobe = options.retprobe === true;
+  const retprobe = options.retprobe ?? isReturnKind(program.kind);
   const kind = retprobe ? 'kretprobe' : 'kprobe';
   const legacy = options.maxactive !== undefined || !features.has('kprobe_pmu');
   try {
@@ -62,7 +67,7 @@ export function attachKprobe(
 
 /** Attaches to a probe that tracefs has made, and removes it in the end. */
 export function attachToProbe(
-  program: Program,
+  program: ProgramHandle,
   kind: string,
   probe: TracefsProbe,
   name: string,
@@ -102,52 +107,6 @@ export function pmuEvent(
   };
 }
 
-const BPF_F_KPROBE_MULTI_RETURN = 1;
-
-/** Options of {@link attachKprobeMulti}. */
-export interface KprobeMultiOptions {
-  /** Runs when the functions return. Default: when they are called. */
-  readonly retprobe?: boolean;
-  /** The values that bpf_get_attach_cookie() returns, one for each symbol. */
-  readonly cookies?: readonly bigint[];
-}
-
-/**
- * Attaches to many kernel functions at once (5.18). The program must have been loaded for
- * BPF_TRACE_KPROBE_MULTI.
- * @param symbols As /proc/kallsyms spells them.
- * @throws SyscallError, with the symbols that do not exist.
- */
-export function attachKprobeMulti(
-  program: Program,
-  symbols: readonly string[],
-  options: KprobeMultiOptions = {},
-): FdLink {
-  const { cookies } = options;
-  const fd = createLink(
-    program,
-    0,
-    AttachType.traceKprobeMulti,
-    {
-      kprobeMulti: {
-        flags: options.retprobe === true ? BPF_F_KPROBE_MULTI_RETURN : 0,
-        cnt: symbols.length,
-        syms: stringTable(symbols),
-        cookies: cookies && new Uint8Array(new BigUint64Array(cookies).buffer),
-      },
-    },
-    (errno) => {
-      if (errno === constants.errno.EOPNOTSUPP) return 'this kernel was built without CONFIG_FPROBE';
-      if (errno !== constants.errno.ESRCH) return undefined;
-      const table = kernelSymbols();
-      if (table.hidden !== undefined) return table.hidden.reason;
-      const missing = symbols.filter((symbol) => !table.hasFunction(symbol));
-      return missing.map(missingSymbol).join('; ');
-    },
-  );
-  return new FdLink('kprobe_multi', fd);
-}
-
 function explained(error: unknown, symbol: string): unknown {
   if (!(error instanceof SyscallError)) return error;
   const { ENOENT, EINVAL, EILSEQ } = constants.errno;
@@ -171,7 +130,7 @@ function explained(error: unknown, symbol: string): unknown {
 }
 
 /** Says that a function is missing, and which ones come close. */
-function missingSymbol(name: string): string {
+export function missingSymbol(name: string): string {
   const close = kernelSymbols().closeTo(name);
   const hint = close.length === 0 ? 'it may have been inlined' : `there is ${close.join(', ')}`;
   return `this kernel has no function ${name} (${hint})`;

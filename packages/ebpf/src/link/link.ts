@@ -1,7 +1,7 @@
 /** Attachments of programs, and those that the kernel keeps as a bpf_link. */
 import { readlinkSync } from 'node:fs';
 import { EbpfError } from '../errors.js';
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import { type AttrValues, attr, infoAttr, kernelStruct } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
@@ -25,7 +25,7 @@ export interface Link extends Disposable {
    *
    * @throws SyscallError
    */
-  update?(program: Program): void;
+  update?(program: ProgramHandle): void;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface Link extends Disposable {
  * @throws SyscallError
  */
 export function createLink(
-  program: Program,
+  program: ProgramHandle,
   target: number,
   attachType: number,
   more: AttrValues<'linkCreate'> = {},
@@ -102,7 +102,7 @@ export class UpdatableLink extends FdLink {
    * Replaces the attached program by another of the same type, with no moment without one. Since Linux 5.7.
    * @throws SyscallError
    */
-  update(program: Program): void {
+  update(program: ProgramHandle): void {
     bpf(Command.linkUpdate, attr('linkUpdate', { linkFd: this.fd, newProgFd: program.fd }));
   }
 }

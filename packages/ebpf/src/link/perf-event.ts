@@ -3,7 +3,7 @@ import { readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SyscallError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import type { Fd } from '../sys/fd.js';
 import { readSmallFile } from '../sys/files.js';
 import { describeObstacle, refusal } from '../sys/obstacle.js';
@@ -60,7 +60,7 @@ export function explainPerfFailure(errno: number, here: Situation = situation): 
  * @throws SyscallError; UnsupportedError for a cookie where there is no bpf_link.
  */
 export function attachToEvent(
-  program: Program,
+  program: ProgramHandle,
   kind: string,
   event: Fd,
   options: PerfAttachOptions = {},
@@ -134,7 +134,7 @@ class PerfLink extends FdLink {
  * @throws SyscallError; UnsupportedError for a cookie before 5.15; UnknownFeatureError where that is unknown.
  */
 export function attachPerfEvent(
-  program: Program,
+  program: ProgramHandle,
   event: PerfEventOptions,
   options: PerfAttachOptions = {},
 ): Link {

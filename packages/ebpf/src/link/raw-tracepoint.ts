@@ -1,6 +1,6 @@
 /** Raw tracepoints (4.17): the tracepoint's own arguments, not formatted by the kernel. */
 import { constants } from 'node:os';
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
@@ -12,7 +12,7 @@ import { FdLink } from './link.js';
  * @param name Without a group: `inet_sock_set_state`. Default: what the program's section names.
  * @throws SyscallError, such as ENOENT where there is no such tracepoint.
  */
-export function attachRawTracepoint(program: Program, name: string = program.attachTo ?? ''): FdLink {
+export function attachRawTracepoint(program: ProgramHandle, name: string = program.attachTo ?? ''): FdLink {
   // Sections name raw tracepoints alone; one with a group is meant all the same.
   const tracepoint = name.slice(name.lastIndexOf('/') + 1);
   const values = { name: tracepoint, progFd: program.fd };

@@ -1,6 +1,6 @@
 /** Programs that filter the packets a socket receives. */
 import { SyscallError } from '../errors.js';
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import { type Arena, createArena } from '../sys/arena.js';
 import { syscallRaw } from '../sys/syscalls.js';
 import type { Link } from './link.js';
@@ -17,7 +17,7 @@ let arena: Arena | undefined;
  * @param socketFd The descriptor of the socket, which stays the caller's.
  * @throws SyscallError
  */
-export function attachSocketFilter(program: Program, socketFd: number): Link {
+export function attachSocketFilter(program: ProgramHandle, socketFd: number): Link {
   setOption(socketFd, SO_ATTACH_BPF, program.fd, 'SO_ATTACH_BPF');
   let attached = true;
   return {

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { EbpfError, SyscallError, UnsupportedError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import { structLayouts } from '../generated/kernel-structs.js';
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import { kernelStruct } from '../sys/attr.js';
 import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
 import { decodeAttributes, NetlinkFlag, NetlinkPayload } from '../sys/netlink-message.js';
@@ -29,7 +29,7 @@ export interface TcOptions {
  * @throws SyscallError; UnsupportedError where the kernel lacks clsact or its filters; UnknownFeatureError where it cannot be
  * found out whether it has tcx
  */
-export function attachTc(program: Program, device: string | number, options: TcOptions): Link {
+export function attachTc(program: ProgramHandle, device: string | number, options: TcOptions): Link {
   const socket = new NetlinkSocket(NetlinkProtocol.route);
   try {
     const ifindex = interfaceIndex(socket, device);
@@ -99,7 +99,7 @@ class ClsactFilter implements Link {
   #programId: number;
   #attached = true;
 
-  constructor(socket: NetlinkSocket, program: Program, ifindex: number, options: TcOptions) {
+  constructor(socket: NetlinkSocket, program: ProgramHandle, ifindex: number, options: TcOptions) {
     this.#socket = socket;
     const parent = parents[options.direction];
     this.#place = { ifindex, parent, handle: 0, priority: options.priority ?? 0 };
@@ -113,7 +113,7 @@ class ClsactFilter implements Link {
     this.#programId = program.id;
   }
 
-  update(program: Program): void {
+  update(program: ProgramHandle): void {
     this.#putFilter(program, NetlinkFlag.create | NetlinkFlag.replace);
     this.#programId = program.id;
   }
@@ -146,7 +146,7 @@ class ClsactFilter implements Link {
     }
   }
 
-  #name(program: Program): string {
+  #name(program: ProgramHandle): string {
     return `${program.name}@${ownerMark(ownIdentity())}${this.#madeQdisc ? ownsQdisc : ''}`;
   }
 
@@ -180,7 +180,7 @@ class ClsactFilter implements Link {
     }
   }
 
-  #putFilter(program: Program, flags: number): FilterPlace {
+  #putFilter(program: ProgramHandle, flags: number): FilterPlace {
     const payload = new NetlinkPayload(trafficMessage(this.#place, ALL_PROTOCOLS))
       .string(attribute.kind, 'bpf')
       .nest(attribute.options, (bpf) =>

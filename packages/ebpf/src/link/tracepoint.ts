@@ -1,5 +1,5 @@
 /** Tracepoints with the argument layout that tracefs describes. */
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import { PerfType } from '../sys/perf-event-open.js';
 import type { Link } from './link.js';
 import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
@@ -12,7 +12,7 @@ import { tracepointId } from './tracefs.js';
  * UnknownFeatureError where tracefs is not readable, or the kernel's links are unknown; SyscallError
  */
 export function attachTracepoint(
-  program: Program,
+  program: ProgramHandle,
   event: string = program.attachTo ?? '',
   options: PerfAttachOptions = {},
 ): Link {

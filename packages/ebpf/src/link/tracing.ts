@@ -1,6 +1,6 @@
 /** Programs whose target is chosen when they are loaded: fentry, fexit, BTF-typed raw tracepoints, LSM hooks. */
 import { constants } from 'node:os';
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
@@ -20,7 +20,7 @@ const kinds: ReadonlyMap<number, string> = new Map([
  * Attaches a program to the target it was loaded for, by BPF_RAW_TRACEPOINT_OPEN without a name (5.5; LSM 5.7).
  * @throws SyscallError
  */
-export function attachTracing(program: Program): FdLink {
+export function attachTracing(program: ProgramHandle): FdLink {
   const kind = kinds.get(program.expectedAttachType ?? -1) ?? 'tracing';
   const fd = bpf(Command.rawTracepointOpen, attr('rawTracepoint', { progFd: program.fd }), (errno) => {
     const { EBUSY, ENOENT, EPERM } = constants.errno;

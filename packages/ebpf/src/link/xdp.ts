@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { SyscallError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
-import type { Program } from '../program/program.js';
+import type { ProgramHandle } from '../program/program-handle.js';
 import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
 import { decodeAttributes, NetlinkPayload } from '../sys/netlink-message.js';
 import { AttachType } from '../uapi/attach-types.js';
@@ -26,7 +26,7 @@ export interface XdpOptions {
  * @param device Its name or number.
  * @throws SyscallError; UnknownFeatureError where it cannot be found out whether the kernel has links
  */
-export function attachXdp(program: Program, device: string | number, options: XdpOptions = {}): Link {
+export function attachXdp(program: ProgramHandle, device: string | number, options: XdpOptions = {}): Link {
   const socket = new NetlinkSocket(NetlinkProtocol.route);
   try {
     const ifindex = interfaceIndex(socket, device);
@@ -77,7 +77,13 @@ class NetlinkXdp implements Link {
   #programId: number;
   #attached = true;
 
-  constructor(socket: NetlinkSocket, program: Program, ifindex: number, mode: number, replace: boolean) {
+  constructor(
+    socket: NetlinkSocket,
+    program: ProgramHandle,
+    ifindex: number,
+    mode: number,
+    replace: boolean,
+  ) {
     this.#socket = socket;
     this.#ifindex = ifindex;
     this.#mode = mode;
@@ -86,7 +92,7 @@ class NetlinkXdp implements Link {
     this.#programId = program.id;
   }
 
-  update(program: Program): void {
+  update(program: ProgramHandle): void {
     const held = program.hold();
     try {
       this.#replace(program.fd);

@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { EbpfError, FormatError } from '../errors.js';
 import type { FeatureTable } from '../features/table.js';
 import { indexKey } from '../map/array.js';
+import { effectiveMaxEntries } from '../map/create.js';
 import { DescriptorMap } from '../map/descriptor-map.js';
 import type { BpfMap } from '../map/map.js';
+import type { MapInfo } from '../map/map-info.js';
 import { createMap, createMapOnThread, openPinnedMap } from '../map/open.js';
 import type { MapSpec } from '../object/spec.js';
+import { possibleCpus } from '../sys/cpus.js';
 import { MapFlag } from '../uapi/flags.js';
 import { MapType, mapTypeName } from '../uapi/map-types.js';
 
@@ -71,7 +74,8 @@ function effectiveSpec(spec: MapSpec, { features, maxEntries }: MapOptions): Map
 }
 
 function createFilled(spec: MapSpec, options: MapOptions): BpfMap {
-  using inner = spec.innerMap === undefined ? undefined : createMap(spec.innerMap);
+  // With its types: what has a spin lock or a timer cannot be created without, and inner maps have to be alike.
+  using inner = spec.innerMap === undefined ? undefined : createMap(spec.innerMap, { btfFd: options.btfFd });
   const map = createMap(spec, { btfFd: options.btfFd, innerMapFd: inner?.fd });
   try {
     if (spec.contents !== undefined) map.update(indexKey(0), spec.contents);
@@ -86,18 +90,55 @@ function createFilled(spec: MapSpec, options: MapOptions): BpfMap {
 
 function reusePinned(path: string, spec: MapSpec): BpfMap {
   const map = openPinnedMap(path);
-  const { type, keySize, valueSize, maxEntries } = map.info();
-  const same =
-    type === spec.type &&
-    keySize === spec.keySize &&
-    valueSize === spec.valueSize &&
-    (spec.maxEntries === 0 || maxEntries === spec.maxEntries);
-  if (same) return map;
+  const differences = shapeDifferences(spec, map.info());
+  if (differences.length === 0) return map;
   map[Symbol.dispose]();
   throw new EbpfError(
-    `map ${spec.name}: ${path} holds a map of another shape (${mapTypeName(type)}, key ${keySize}, ` +
-      `value ${valueSize}, ${maxEntries} entries): remove it, or load with another pin path`,
+    `map ${spec.name}: ${path} holds a map of another shape (${differences.join(', ')}): remove it, or load with another pin path`,
   );
+}
+
+/** Flags that the kernel sets itself, by kind of map. */
+const ownFlags: ReadonlyMap<number, number> = new Map([
+  [MapType.devmap, MapFlag.rdonlyProg],
+  [MapType.devmapHash, MapFlag.rdonlyProg],
+]);
+
+/** The ways in which a map that exists is not what an object asks for; none if it is. Sizes are compared as the kernel rounds them. */
+export function shapeDifferences(spec: MapSpec, found: MapInfo): string[] {
+  const { type } = spec;
+  const differences: string[] = [];
+  const compare = (
+    what: string,
+    wanted: unknown,
+    has: unknown,
+    show: (value: unknown) => string = String,
+  ) => {
+    if (wanted !== has)
+      differences.push(`its ${what} ${what === 'flags' ? 'are' : 'is'} ${show(has)}, not ${show(wanted)}`);
+  };
+  const hex = (flags: unknown) => `0x${(flags as number).toString(16)}`;
+  compare('kind', type, found.type, (kind) => mapTypeName(kind as number));
+  compare('key size', spec.keySize, found.keySize);
+  compare('value size', spec.valueSize, found.valueSize);
+  if (spec.maxEntries !== 0 || type === MapType.perfEventArray)
+    compare('number of entries', entriesAsCreated(spec), found.maxEntries);
+  const own = ownFlags.get(type) ?? 0;
+  const flags = spec.numaNode === undefined ? spec.flags : spec.flags | MapFlag.numaNode;
+  compare('flags', (flags & ~own) >>> 0, (found.flags & ~own) >>> 0, hex);
+  // Kernels before 5.16 neither take it nor show it.
+  compare('map_extra', spec.mapExtra ?? 0n, found.mapExtra);
+  return differences;
+}
+
+/** The number of entries that the kernel says a map has. */
+function entriesAsCreated({ type, flags, maxEntries }: MapSpec): number {
+  const effective = effectiveMaxEntries(type, maxEntries);
+  const isLru = type === MapType.lruHash || type === MapType.lruPercpuHash;
+  if (!isLru || (flags & MapFlag.noCommonLru) === 0) return effective;
+  // Each CPU has a list of its own, all of one length.
+  const cpus = possibleCpus().length;
+  return Math.ceil(effective / cpus) * cpus;
 }
 
 /**

@@ -7,6 +7,7 @@ import { Fd } from '../sys/fd.js';
 import { Command } from '../uapi/commands.js';
 import { MapType } from '../uapi/map-types.js';
 import { ArrayMap } from './array.js';
+import { BloomFilterMap } from './bloom.js';
 import { type CreateMapOptions, createMapFd, createMapFdOnThread, effectiveMaxEntries } from './create.js';
 import { DescriptorMap } from './descriptor-map.js';
 import { LpmTrieMap } from './lpm.js';
@@ -26,6 +27,8 @@ function wrap(fd: Fd, shape: MapShape): BpfMap {
     case MapType.lruPercpuHash:
     case MapType.percpuCgroupStorage:
       return new PerCpuMap(fd, shape);
+    case MapType.bloomFilter:
+      return new BloomFilterMap(fd, shape);
     case MapType.lpmTrie:
       return new LpmTrieMap(fd, shape);
     case MapType.progArray:
@@ -40,7 +43,7 @@ function wrap(fd: Fd, shape: MapShape): BpfMap {
 }
 
 /**
- * Creates a map of the class for its kind: {@link ArrayMap}, {@link PerCpuMap}, {@link LpmTrieMap},
+ * Creates a map of the class for its kind: {@link ArrayMap}, {@link PerCpuMap}, {@link LpmTrieMap}, {@link BloomFilterMap},
  * {@link DescriptorMap}, else {@link BpfMap}. Its contents and initial slots are not set. {@link MapType} has
  * the first version of each kind.
  *

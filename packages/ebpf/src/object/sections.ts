@@ -168,6 +168,11 @@ export const sectionKinds: readonly SectionKind[] = [
 
 const kindsByName = new Map(sectionKinds.map((kind) => [kind.name, kind]));
 
+/** The attach type that a kind of section implies, if any. */
+export function attachTypeOfKind(kind: string | undefined): number | undefined {
+  return kind === undefined ? undefined : kindsByName.get(kind)?.attachType;
+}
+
 /** A section's name, taken apart. */
 export interface SectionMeaning {
   /** Absent if the name follows no convention. */

@@ -1,29 +1,30 @@
 /** A program in the kernel. */
 import { readlinkSync } from 'node:fs';
+import { BoundedMap } from '../bounded-map.js';
 import { EbpfError } from '../errors.js';
+import { type AttachOptions, attachProgram } from '../link/attach.js';
+import type { Link } from '../link/link.js';
+import { attachTypeOfKind } from '../object/sections.js';
 import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
 import { Command } from '../uapi/commands.js';
+import { enforcedAttachType } from './expected-attach-type.js';
+import type { ProgramDetails, ProgramHandle } from './program-handle.js';
 import { type ProgramInfo, programInfo, translatedInstructions } from './program-info.js';
 import { type TestRunInput, type TestRunResult, testRun } from './test-run.js';
 
-/** Properties of a program that its descriptor does not show. */
-export interface ProgramDetails {
-  readonly name: string;
-  /** BPF_PROG_TYPE_*. */
-  readonly type: number;
-  /** BPF_* attach type it was loaded for, if any. */
-  readonly expectedAttachType?: number | undefined;
-  /** The target that its section names: kernel function, tracepoint, iterator. */
-  readonly attachTo?: string | undefined;
-}
+const MOST_REMEMBERED = 4096;
+
+/** The programs that this process has pinned, by id, which the kernel does not give to another one soon. */
+const pinned = new BoundedMap<number, ProgramDetails>(MOST_REMEMBERED);
 
 /** A loaded program; it stays in the kernel until disposed of, unless a link or a pin holds it as well. */
-export class Program implements Disposable {
+export class Program implements ProgramHandle, Disposable {
   readonly name: string;
   readonly type: number;
   readonly expectedAttachType: number | undefined;
+  readonly kind: string | undefined;
   readonly attachTo: string | undefined;
   readonly #fd: Fd;
   #id: number | undefined;
@@ -36,21 +37,27 @@ export class Program implements Disposable {
     this.name = details.name;
     this.type = details.type;
     this.expectedAttachType = details.expectedAttachType;
+    this.kind = details.kind;
     this.attachTo = details.attachTo;
   }
 
   /**
-   * Opens a program that was pinned to a path in a BPF file system (4.13). The kernel shows neither its
-   * attach type nor its target.
+   * Opens a program that was pinned to a path in a BPF file system (4.13). The kernel does not show what its section was: programs that this
+   * process has pinned keep that; of others, the attach type is known where the kernel would take only one.
+   *
+   * @param details What is known about it: the kind of its section, its attach type, its target.
    * @throws SyscallError; EbpfError if something else is pinned there.
    */
-  static openPinned(path: string): Program {
+  static openPinned(path: string, details: Partial<ProgramDetails> = {}): Program {
     const fd = new Fd(bpf(Command.objGet, attr('obj', { pathname: path })));
     try {
       const kind = readlinkSync(`/proc/self/fd/${fd.fd}`);
       if (kind !== 'anon_inode:bpf-prog') throw new EbpfError(`${path} holds no program but ${kind}`);
-      const { name, type } = programInfo(fd.fd);
-      return new Program(fd, { name, type });
+      const { name, type, id } = programInfo(fd.fd);
+      const known = { ...(pinned.get(id) ?? { name }), type, ...details };
+      const expectedAttachType =
+        known.expectedAttachType ?? attachTypeOfKind(known.kind) ?? enforcedAttachType(fd.fd, type);
+      return new Program(fd, { ...known, expectedAttachType });
     } catch (error) {
       fd[Symbol.dispose]();
       throw error;
@@ -61,6 +68,17 @@ export class Program implements Disposable {
   get fd(): number {
     if (this.#disposed) throw new EbpfError(`program ${this.name} was already disposed of`);
     return this.#fd.fd;
+  }
+
+  /**
+   * Attaches it as its section says: kind, target and options of `SEC("kretprobe/tcp_connect")`, `SEC("cgroup/connect4")` and all others.
+   *
+   * @param options What the section leaves open: the cgroup, the device, the process.
+   * @throws OptionError where something is missing that the section does not say; EbpfError for a section that says nothing, or of a kind
+   * whose programs are not attached by themselves; and as the function for that kind, such as {@link attachKprobe}.
+   */
+  attach(options: AttachOptions = {}): Link {
+    return attachProgram(this, options);
   }
 
   /** The kernel's number for it, as bpftool shows (4.13). @throws SyscallError */
@@ -101,6 +119,8 @@ export class Program implements Disposable {
    */
   pin(path: string): void {
     bpf(Command.objPin, attr('obj', { pathname: path, bpfFd: this.fd }));
+    const { name, type, expectedAttachType, kind, attachTo } = this;
+    pinned.set(this.id, { name, type, expectedAttachType, kind, attachTo });
   }
 
   /**

@@ -9,17 +9,17 @@ export const globals = {
   ipv4Pointer: {
     name: 'ipv4_pointer',
     section: '.bss',
-    ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    ...makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   ipv6Pointer: {
     name: 'ipv6_pointer',
     section: '.bss',
-    ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    ...makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   place: {
     name: 'place',
     section: '.bss',
-    ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    ...makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   accepts: {
     name: 'accepts',
@@ -29,7 +29,7 @@ export const globals = {
   acceptPlace: {
     name: 'accept_place',
     section: '.rodata',
-    ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    ...makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   probePort: {
     name: 'probe_port',

@@ -1350,7 +1350,7 @@ export const maps = {
   },
   filterCgroups: {
     name: 'filter_cgroups',
-    key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
     value: makeCodec<number>(1, (view, offset) => view.getUint8(offset), (view, offset, value) => view.setUint8(offset, value)),
   },
   filterNetns: {
@@ -1361,7 +1361,7 @@ export const maps = {
   filterPorts: {
     name: 'filter_ports',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    value: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   filterAddresses: {
     name: 'filter_addresses',
@@ -1375,17 +1375,17 @@ export const maps = {
   },
   flows: {
     name: 'flows',
-    key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
     value: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
   },
   filteredSockets: {
     name: 'filtered_sockets',
-    key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
     value: makeCodec<number>(1, (view, offset) => view.getUint8(offset), (view, offset, value) => view.setUint8(offset, value)),
   },
   endedSubflows: {
     name: 'ended_subflows',
-    key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
     value: makeCodec<EndedSubflows>(sizeofEndedSubflows, (view, offset) => readEndedSubflows(view, offset), writeEndedSubflows),
   },
   listeners: {
@@ -1396,7 +1396,7 @@ export const maps = {
   lastEnds: {
     name: 'last_ends',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    value: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
 } as const;
 
@@ -1445,6 +1445,6 @@ export const globals = {
   acceptPlace: {
     name: 'accept_place',
     section: '.rodata',
-    ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    ...makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
 } as const;

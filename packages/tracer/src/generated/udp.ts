@@ -6,7 +6,7 @@ import { OptionError, makeCodec, readBytes, readString, writeElements, writeStri
 
 /** `struct udp_socket_id` */
 export interface UdpSocketId {
-  ns: number;
+  ns: bigint;
   cpu: number;
   reserved: number;
 }
@@ -25,12 +25,12 @@ export const offsetsUdpSocketId = {
 export function readUdpSocketId(view: DataView, offset: number, into?: UdpSocketId): UdpSocketId {
   if (into === undefined) {
     return {
-      ns: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      ns: view.getBigUint64(offset, true),
       cpu: view.getUint32(offset + 8, true),
       reserved: view.getUint32(offset + 12, true),
     };
   }
-  into.ns = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.ns = view.getBigUint64(offset, true);
   into.cpu = view.getUint32(offset + 8, true);
   into.reserved = view.getUint32(offset + 12, true);
   return into;
@@ -38,8 +38,7 @@ export function readUdpSocketId(view: DataView, offset: number, into?: UdpSocket
 
 /** Encodes `struct udp_socket_id`; bytes between the fields become zero. */
 export function writeUdpSocketId(view: DataView, offset: number, value: UdpSocketId): void {
-  view.setUint32(offset, value.ns, true);
-  view.setUint32(offset + 4, Math.floor(value.ns / 4294967296), true);
+  view.setBigUint64(offset, value.ns, true);
   view.setUint32(offset + 8, value.cpu, true);
   view.setUint32(offset + 12, value.reserved, true);
 }
@@ -487,7 +486,7 @@ export function writeUdpSocket(view: DataView, offset: number, value: UdpSocket)
 export class UdpSocketColumns {
   readonly capacity: number;
   length = 0;
-  readonly idNs: Float64Array;
+  readonly idNs: BigUint64Array;
   readonly idCpu: Uint32Array;
   readonly idReserved: Uint32Array;
   readonly ownerCgroupId: Float64Array;
@@ -502,7 +501,7 @@ export class UdpSocketColumns {
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.idNs = new Float64Array(capacity);
+    this.idNs = new BigUint64Array(capacity);
     this.idCpu = new Uint32Array(capacity);
     this.idReserved = new Uint32Array(capacity);
     this.ownerCgroupId = new Float64Array(capacity);
@@ -520,7 +519,7 @@ export class UdpSocketColumns {
   push(view: DataView, offset: number): void {
     const i = this.length;
     if (i >= this.capacity) throw new OptionError('UdpSocketColumns: all ' + this.capacity + ' rows are taken');
-    this.idNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.idNs[i] = view.getBigUint64(offset, true);
     this.idCpu[i] = view.getUint32(offset + 8, true);
     this.idReserved[i] = view.getUint32(offset + 12, true);
     this.ownerCgroupId[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
@@ -781,13 +780,13 @@ export const maps = {
   },
   udpSockets: {
     name: 'udp_sockets',
-    key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
     value: makeCodec<UdpSocket>(sizeofUdpSocket, (view, offset) => readUdpSocket(view, offset), writeUdpSocket),
   },
   udpClosed: {
     name: 'udp_closed',
     key: makeCodec<UdpSocketId>(sizeofUdpSocketId, (view, offset) => readUdpSocketId(view, offset), writeUdpSocketId),
-    value: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    value: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   udpStatistics: {
     name: 'udp_statistics',
@@ -796,12 +795,12 @@ export const maps = {
   },
   udpPending: {
     name: 'udp_pending',
-    key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
     value: makeCodec<UdpPending>(sizeofUdpPending, (view, offset) => readUdpPending(view, offset), writeUdpPending),
   },
   udpRequests: {
     name: 'udp_requests',
-    key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
     value: makeCodec<UdpRequest>(sizeofUdpRequest, (view, offset) => readUdpRequest(view, offset), writeUdpRequest),
   },
   udpRequested: {

@@ -42,8 +42,8 @@ export function describeObjects({ plan, choices, maps, programs, links }: HeldOb
     plan,
     choices,
     maps: [...maps].map(([name, map]) => ({ name, id: map.info().id })),
-    programs: [...programs.values()].map(({ name, type, expectedAttachType, attachTo, id }) => {
-      return { name, type, expectedAttachType, attachTo, id };
+    programs: [...programs.values()].map(({ name, type, expectedAttachType, kind, attachTo, id }) => {
+      return { name, type, expectedAttachType, kind, attachTo, id };
     }),
     links: kept.map(({ kind, descriptors }) => ({ kind, descriptors: descriptors!.length })),
   };

@@ -4,6 +4,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define __bigint __attribute__((btf_decl_tag("bigint")))
+#define __number __attribute__((btf_decl_tag("number")))
 #define __export __attribute__((btf_decl_tag("export")))
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -49,6 +50,11 @@ struct event {
 	char letter;
 };
 
+struct wide {
+	unsigned __int128 whole;
+	__int128 halves[2];
+} __export;
+
 typedef struct {
 	__u32 low : 3;
 	__s32 negative : 5;
@@ -93,6 +99,11 @@ struct key {
 	__u16 port;
 };
 
+struct flow {
+	__u64 cgroup_id;
+	__u64 small __number;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16);
@@ -105,7 +116,21 @@ struct {
 	__uint(max_entries, 4);
 	__type(key, __u32);
 	__type(value, __u64);
-} drop_counts SEC(".maps");
+} drop_counts SEC(".maps") __number;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4);
+	__type(key, __u64);
+	__type(value, __s64);
+} exact SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4);
+	__type(key, struct flow);
+	__type(value, __u32);
+} flows SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -114,6 +139,9 @@ struct {
 
 const struct everything *unused_everything __attribute__((unused));
 struct exported *keep_exported;
+struct wide *keep_wide;
+__u64 exact_total;
+__u64 counted_total __number;
 
 const volatile __u32 own_pid = 0;
 const volatile _Bool verbose = 0;
