@@ -99,10 +99,19 @@ export class VerifierError extends SyscallError {
   /** The verifier's whole log. */
   readonly log: string;
 
-  /** Makes an error from the program's name, the errno, the verifier's log, and what may be to blame besides the program. */
-  constructor(program: string, errno: number, log: string, obstacle?: string) {
+  /**
+   * Makes an error from the program's name, the errno, the verifier's log, what may be to blame besides the program, and what it refers to that
+   * this kernel lacks.
+   */
+  constructor(program: string, errno: number, log: string, obstacle?: string, missing?: string) {
+    const lacking = missing === undefined ? '' : `: it needs ${missing}, which this kernel lacks`;
     const blame = obstacle === undefined ? '' : `; this process ${obstacle}`;
-    super('bpf(BPF_PROG_LOAD)', errno, `program ${program} was rejected${blame}\n${lastLines(log)}`);
+    const lines = missing === undefined ? log : log.replace(/unknown#\d+/g, `<${missing}>`);
+    super(
+      'bpf(BPF_PROG_LOAD)',
+      errno,
+      `program ${program} was rejected${lacking}${blame}\n${lastLines(lines)}`,
+    );
     this.log = log;
   }
 }

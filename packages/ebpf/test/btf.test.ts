@@ -168,6 +168,35 @@ test('split BTF continues the ids and strings of its base', () => {
   assert.deepEqual(merged.type(int), base.type(int));
 });
 
+test('an ELF file of any machine has its types read', () => {
+  const builder = new BtfBuilder();
+  builder.addInt('int', 4);
+  const blob = builder.build().encode();
+  const names = Buffer.from('\0.BTF\0.names\0');
+  const file = Buffer.alloc(64 + 3 * 64 + names.length + blob.length);
+  file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
+  file.writeUInt16LE(62, 18);
+  file.writeBigUInt64LE(64n, 40);
+  file.writeUInt16LE(64, 58);
+  file.writeUInt16LE(3, 60);
+  file.writeUInt16LE(2, 62);
+  const section = (index: number, name: number, offset: number, bytes: Uint8Array) => {
+    const at = 64 + index * 64;
+    file.writeUInt32LE(name, at);
+    file.writeUInt32LE(1, at + 4);
+    file.writeBigUInt64LE(BigInt(offset), at + 24);
+    file.writeBigUInt64LE(BigInt(bytes.length), at + 32);
+    file.set(bytes, offset);
+  };
+  section(1, 1, 256, blob);
+  section(2, 6, 256 + blob.length, names);
+  assert.deepEqual(Btf.parse(file).typesByName('int'), [1]);
+  for (let length = 4; length < file.length; length += 7)
+    assert.throws(() => Btf.parse(file.subarray(0, length)), FormatError);
+  file.writeUInt32LE(0, 64 + 64);
+  assert.throws(() => Btf.parse(file), /has no .BTF section/);
+});
+
 test('unknown kinds are skipped where the blob says how long they are', () => {
   const plain = encodeTypes([
     { kind: Kind.fwd, name: 'newer', union: false },

@@ -2,9 +2,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { UnsupportedError, VerifierError } from '../src/errors.js';
+import { OptionError, UnsupportedError, VerifierError } from '../src/errors.js';
 import { kernelConfig } from '../src/features/config.js';
 import {
+  attachKprobe,
+  attachRawTracepoint,
+  attachTracing,
+  attachXdp,
   BloomFilterMap,
   BtfBuilder,
   Collection,
@@ -78,6 +82,75 @@ describe('globals', () => {
     collection.globals.write('runs', 8);
     collection.program('count').testRun({ data: packet });
     assert.equal(collection.globals.readInteger('runs'), 9n);
+  });
+});
+
+describe('reasons', () => {
+  const load = (...programs: string[]) => Collection.load(testSpec('load/reasons'), { programs });
+
+  it('are none where records of rings have types', (t) => {
+    if (!hasFeatures(t, 'ringbuf')) return;
+    using collection = load('send');
+    const sizes = ['samples', 'records'].map((name) => {
+      const { keySize, valueSize } = collection.map(name).info();
+      return [keySize, valueSize];
+    });
+    assert.deepEqual(sizes, [
+      [4, 4],
+      [0, 0],
+    ]);
+  });
+
+  it('name fields and functions that the kernel lacks', (t) => {
+    if (!hasFeatures(t, 'kernel_btf')) return;
+    const refused = (program: string, what: RegExp) =>
+      assert.throws(
+        () => load(program),
+        (error: Error) =>
+          error instanceof VerifierError && what.test(error.message) && !/unknown#/.test(error.message),
+      );
+    refused(
+      'lacks_field',
+      /rejected: it needs struct task_struct\.weir_no_such_field, which this kernel lacks/,
+    );
+    if (!requireKernel(t, 'calls of kernel functions', '5.13')) return;
+    refused(
+      'lacks_function',
+      /rejected: it needs kernel function weir_no_such_function, which this kernel lacks/,
+    );
+  });
+
+  it('name options about what the object does not have', () => {
+    const spec = testSpec('load/maps');
+    assert.throws(
+      () => Collection.load(spec, { maxEntries: { sean: 1 } }),
+      /maxEntries: .* no map sean; did you mean seen/,
+    );
+    using other = Collection.load(spec, { programs: ['tail'] });
+    const replaceMaps = { zzzzzzzz: other.map('seen') };
+    assert.throws(() => Collection.load(spec, { replaceMaps }), OptionError);
+  });
+
+  it('name a ring buffer without a size', (t) => {
+    if (!hasFeatures(t, 'ringbuf')) return;
+    const spec = testSpec('load/reasons');
+    spec.maps.get('records')!.maxEntries = 0;
+    assert.throws(() => Collection.load(spec), /map records: a ring buffer without a size/);
+  });
+
+  it('name the type of a program that is attached in another way', () => {
+    using collection = Collection.load(testSpec('load/maps'), { programs: ['tail'] });
+    const program = collection.program('tail');
+    for (const attach of [
+      () => attachXdp(program, 'lo'),
+      () => attachKprobe(program, 'do_exit'),
+      () => attachRawTracepoint(program, 'sys_enter'),
+      () => attachTracing(program),
+    ])
+      assert.throws(
+        attach,
+        (error) => error instanceof OptionError && /program tail is a BPF_PROG_TYPE_/.test(error.message),
+      );
   });
 });
 

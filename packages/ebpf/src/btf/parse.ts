@@ -5,6 +5,7 @@
 import { FormatError } from '../errors.js';
 import { type Extent, indexTypes, parseHeader, type Sections, type TypeTable } from './blob-sections.js';
 import { decodeType, type TypeSource } from './decode.js';
+import { elfBtf, isElf } from './elf-btf.js';
 import { encodeTypes } from './encode.js';
 import { kindLayouts, kindMask, kindShift } from './layout.js';
 import { essentialName, NameIndex, stringEnd } from './names.js';
@@ -61,12 +62,14 @@ export class Btf {
   }
 
   /**
-   * Parses a `.BTF` section, `/sys/kernel/btf/vmlinux`, or with `base` a module's `/sys/kernel/btf/NAME`.
+   * Parses a `.BTF` section, `/sys/kernel/btf/vmlinux`, or with `base` a module's `/sys/kernel/btf/NAME`; or an ELF file that has such a
+   * section, such as a `vmlinux` with debug information or a module.
    *
    * The bytes are kept, not copied. Checks the header and the extent of every type; what a type refers to is checked when it is first asked for.
    * @throws FormatError if the blob is damaged or of an unknown version.
    */
   static parse(bytes: Uint8Array, base?: Btf): Btf {
+    if (isElf(bytes)) return Btf.parse(elfBtf(bytes), base);
     const sections = parseHeader(bytes, base !== undefined);
     if (base !== undefined && base.littleEndian !== sections.littleEndian) {
       throw new FormatError('BTF: the blob and its base differ in byte order');

@@ -10,6 +10,7 @@ import { Command } from '../uapi/commands.js';
 import { AttachFlag } from '../uapi/flags.js';
 import { ProgramType } from '../uapi/program-types.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
+import { requireType } from './program-kind.js';
 
 /** Options of {@link attachCgroup}. */
 export interface CgroupOptions {
@@ -33,6 +34,7 @@ export function attachCgroup(
   cgroup: string | number,
   options: CgroupOptions = {},
 ): Link {
+  requireType(program, 'attachCgroup', ...cgroupTypes);
   const attachType = options.attachType ?? program.expectedAttachType ?? onlyAttachType.get(program.type);
   if (attachType === undefined)
     throw new OptionError(
@@ -50,6 +52,11 @@ export function attachCgroup(
     if (folder !== undefined) closeSync(folder);
   }
 }
+
+const cgroupTypes: readonly number[] = [
+  ...[ProgramType.cgroupSkb, ProgramType.cgroupSock, ProgramType.cgroupSockAddr, ProgramType.cgroupSockopt],
+  ...[ProgramType.cgroupSysctl, ProgramType.cgroupDevice, ProgramType.sockOps, ProgramType.lsm],
+];
 
 /** Program types with one attach type only, which their sections need not name. */
 const onlyAttachType: ReadonlyMap<number, number> = new Map([

@@ -7,7 +7,9 @@ import { bpf } from '../sys/bpf.js';
 import type { Fd } from '../sys/fd.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { Command } from '../uapi/commands.js';
+import { ProgramType } from '../uapi/program-types.js';
 import { createLink, UpdatableLink } from './link.js';
+import { requireType } from './program-kind.js';
 
 /** The objects to iterate over, where the kind of iterator has a choice (union bpf_iter_link_info). */
 export interface IteratorOptions {
@@ -98,6 +100,7 @@ function readRetrying(fd: number, buffer: Buffer, offset: number): number {
  * @throws SyscallError
  */
 export function attachIterator(program: ProgramHandle, options: IteratorOptions = {}): IteratorLink {
+  requireType(program, 'attachIterator', ProgramType.tracing);
   const info = linkInfo(options);
   const more = info === undefined ? {} : { iterInfo: info, iterInfoLen: info.length };
   const fd = createLink(program, 0, AttachType.traceIter, more);

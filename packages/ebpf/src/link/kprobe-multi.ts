@@ -5,8 +5,10 @@ import { kernelSymbols } from '../features/symbols.js';
 import type { ProgramHandle } from '../program/program-handle.js';
 import { stringTable } from '../sys/attr.js';
 import { AttachType } from '../uapi/attach-types.js';
+import { ProgramType } from '../uapi/program-types.js';
 import { missingSymbol } from './kprobe.js';
 import { createLink, FdLink } from './link.js';
+import { requireType } from './program-kind.js';
 import { isReturnKind } from './section-target.js';
 import { functionsLike } from './traceable-functions.js';
 
@@ -33,6 +35,7 @@ export function attachKprobeMulti(
   symbols: string | readonly string[] = program.attachTo ?? '',
   options: KprobeMultiOptions = {},
 ): FdLink {
+  requireType(program, 'attachKprobeMulti', ProgramType.kprobe);
   const { cookies } = options;
   const session = program.expectedAttachType === AttachType.traceKprobeSession;
   const retprobe = options.retprobe ?? isReturnKind(program.kind);

@@ -7,8 +7,10 @@ import { kernelSymbols } from '../features/symbols.js';
 import { features as kernelFeatures } from '../features/table.js';
 import type { ProgramHandle } from '../program/program-handle.js';
 import type { PerfEventOptions } from '../sys/perf-event-open.js';
+import { ProgramType } from '../uapi/program-types.js';
 import type { Link } from './link.js';
 import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
+import { requireType } from './program-kind.js';
 import { isReturnKind, sectionSymbol, splitOffset } from './section-target.js';
 import { createTracefsProbe, type TracefsProbe } from './tracefs-probe.js';
 import { openTracepoint } from './tracepoint.js';
@@ -38,6 +40,7 @@ export function attachKprobe(
   symbol: string = sectionSymbol(program),
   given: KprobeOptions = {},
 ): Link {
+  requireType(program, 'attachKprobe', ProgramType.kprobe);
   const { function: name, offset } = splitOffset(symbol, given.offset);
   const options = offset === undefined ? given : { ...given, offset };
   return attachToFunction(program, name, options);

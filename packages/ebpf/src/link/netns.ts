@@ -4,6 +4,7 @@ import type { ProgramHandle } from '../program/program-handle.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { ProgramType } from '../uapi/program-types.js';
 import { createLink, UpdatableLink } from './link.js';
+import { requireType } from './program-kind.js';
 
 /**
  * Attaches to a network namespace by a bpf_link (5.8; socket lookup 5.9).
@@ -11,6 +12,7 @@ import { createLink, UpdatableLink } from './link.js';
  * @throws SyscallError; the file system's error if the path cannot be opened.
  */
 export function attachNetns(program: ProgramHandle, namespace = '/proc/thread-self/ns/net'): UpdatableLink {
+  requireType(program, 'attachNetns', ProgramType.skLookup, ProgramType.flowDissector);
   const target = openSync(namespace, 'r');
   try {
     const onlyType =

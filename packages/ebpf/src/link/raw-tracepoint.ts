@@ -5,7 +5,9 @@ import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
 import { Command } from '../uapi/commands.js';
+import { ProgramType } from '../uapi/program-types.js';
 import { FdLink } from './link.js';
+import { requireType } from './program-kind.js';
 
 /**
  * Attaches a raw tracepoint program by BPF_RAW_TRACEPOINT_OPEN (4.17).
@@ -13,6 +15,7 @@ import { FdLink } from './link.js';
  * @throws SyscallError, such as ENOENT where there is no such tracepoint.
  */
 export function attachRawTracepoint(program: ProgramHandle, name: string = program.attachTo ?? ''): FdLink {
+  requireType(program, 'attachRawTracepoint', ProgramType.rawTracepoint, ProgramType.rawTracepointWritable);
   // Sections name raw tracepoints alone; one with a group is meant all the same.
   const tracepoint = name.slice(name.lastIndexOf('/') + 1);
   const values = { name: tracepoint, progFd: program.fd };

@@ -3,7 +3,9 @@ import { SyscallError } from '../errors.js';
 import type { ProgramHandle } from '../program/program-handle.js';
 import { type Arena, createArena } from '../sys/arena.js';
 import { syscallRaw } from '../sys/syscalls.js';
+import { ProgramType } from '../uapi/program-types.js';
 import type { Link } from './link.js';
+import { requireType } from './program-kind.js';
 
 const SOL_SOCKET = 1;
 const SO_DETACH_FILTER = 27;
@@ -18,6 +20,7 @@ let arena: Arena | undefined;
  * @throws SyscallError
  */
 export function attachSocketFilter(program: ProgramHandle, socketFd: number): Link {
+  requireType(program, 'attachSocketFilter', ProgramType.socketFilter);
   setOption(socketFd, SO_ATTACH_BPF, program.fd, 'SO_ATTACH_BPF');
   let attached = true;
   return {

@@ -8,9 +8,11 @@ import { kernelStruct } from '../sys/attr.js';
 import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
 import { decodeAttributes, NetlinkFlag, NetlinkPayload } from '../sys/netlink-message.js';
 import { AttachType } from '../uapi/attach-types.js';
+import { ProgramType } from '../uapi/program-types.js';
 import { interfaceIndex, u32 } from './device.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
 import { isOwnerGone, ownerMark, ownIdentity } from './owner.js';
+import { requireType } from './program-kind.js';
 
 /** Options of {@link attachTc}. */
 export interface TcOptions {
@@ -30,6 +32,7 @@ export interface TcOptions {
  * found out whether it has tcx
  */
 export function attachTc(program: ProgramHandle, device: string | number, options: TcOptions): Link {
+  requireType(program, 'attachTc', ProgramType.schedCls);
   const socket = new NetlinkSocket(NetlinkProtocol.route);
   try {
     const ifindex = interfaceIndex(socket, device);

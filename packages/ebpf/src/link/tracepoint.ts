@@ -1,8 +1,10 @@
 /** Tracepoints with the argument layout that tracefs describes. */
 import type { ProgramHandle } from '../program/program-handle.js';
 import { PerfType } from '../sys/perf-event-open.js';
+import { ProgramType } from '../uapi/program-types.js';
 import type { Link } from './link.js';
 import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
+import { requireType } from './program-kind.js';
 import { tracepointId } from './tracefs.js';
 
 /**
@@ -16,6 +18,7 @@ export function attachTracepoint(
   event: string = program.attachTo ?? '',
   options: PerfAttachOptions = {},
 ): Link {
+  requireType(program, 'attachTracepoint', ProgramType.tracepoint);
   return attachToEvent(program, 'tracepoint', openTracepoint(tracepointId(event), event), options);
 }
 

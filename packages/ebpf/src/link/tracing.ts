@@ -6,7 +6,9 @@ import { bpf } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { Command } from '../uapi/commands.js';
+import { ProgramType } from '../uapi/program-types.js';
 import { FdLink } from './link.js';
+import { requireType } from './program-kind.js';
 
 const kinds: ReadonlyMap<number, string> = new Map([
   [AttachType.traceRawTp, 'tp_btf'],
@@ -21,7 +23,11 @@ const kinds: ReadonlyMap<number, string> = new Map([
  * @throws SyscallError
  */
 export function attachTracing(program: ProgramHandle): FdLink {
-  const kind = kinds.get(program.expectedAttachType ?? -1) ?? 'tracing';
+  requireType(program, 'attachTracing', ProgramType.tracing, ProgramType.lsm, ProgramType.ext);
+  const kind =
+    program.type === ProgramType.ext
+      ? 'freplace'
+      : (kinds.get(program.expectedAttachType ?? -1) ?? 'tracing');
   const fd = bpf(Command.rawTracepointOpen, attr('rawTracepoint', { progFd: program.fd }), (errno) => {
     const { EBUSY, ENOENT, EPERM } = constants.errno;
     const target = program.attachTo ?? program.name;

@@ -2,9 +2,11 @@
 import { OptionError } from '../errors.js';
 import { features as kernelFeatures } from '../features/table.js';
 import type { ProgramHandle } from '../program/program-handle.js';
+import { ProgramType } from '../uapi/program-types.js';
 import { attachToProbe, pmuEvent } from './kprobe.js';
 import type { Link } from './link.js';
 import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
+import { requireType } from './program-kind.js';
 import { isReturnKind, userTarget } from './section-target.js';
 import { createTracefsProbe } from './tracefs-probe.js';
 import { executablePath, symbolOffset } from './user-symbols.js';
@@ -35,6 +37,7 @@ export function attachUprobe(
   path: string | undefined = undefined,
   options: UprobeOptions = {},
 ): Link {
+  requireType(program, 'attachUprobe', ProgramType.kprobe);
   const place = uprobePlace(program, path, options);
   return attachToFile(program, place.path, { ...options, offset: place.offset });
 }

@@ -7,8 +7,10 @@ import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
 import { decodeAttributes, NetlinkPayload } from '../sys/netlink-message.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { XdpFlag } from '../uapi/flags.js';
+import { ProgramType } from '../uapi/program-types.js';
 import { interfaceAttributes, interfaceIndex, interfaceMessage, u32 } from './device.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
+import { requireType } from './program-kind.js';
 
 /** Options of {@link attachXdp}. */
 export interface XdpOptions {
@@ -27,6 +29,7 @@ export interface XdpOptions {
  * @throws SyscallError; UnknownFeatureError where it cannot be found out whether the kernel has links
  */
 export function attachXdp(program: ProgramHandle, device: string | number, options: XdpOptions = {}): Link {
+  requireType(program, 'attachXdp', ProgramType.xdp);
   const socket = new NetlinkSocket(NetlinkProtocol.route);
   try {
     const ifindex = interfaceIndex(socket, device);

@@ -95,7 +95,9 @@ function resolveTyped(symbol: KernelSymbol, context: SymbolContext): ResolvedSym
   if (module !== undefined && context.modules.modules?.get(module) === undefined)
     throw withoutModuleBtf(`extern ${name}`, module);
   const called = wanted === name ? 'that name' : `the name ${wanted}`;
-  throw new EbpfError(`extern ${name}: the BTF of kernel and modules has no ${what} of ${called}`);
+  throw new EbpfError(
+    `extern ${name}: the kernel's BTF has no ${what} of ${called}, nor has that of a module`,
+  );
 }
 
 function findTyped({ name, kind }: KernelSymbol, modules: ModuleTypes): TypedSymbol | undefined {

@@ -16,6 +16,7 @@ import { progLoadRaw } from '../sys/prog-load.js';
 import { Command, commandName } from '../uapi/commands.js';
 import { ProgramType, programTypeName, programTypeSince } from '../uapi/program-types.js';
 import type { ModuleTypes } from './module-types.js';
+import type { TargetProgram } from './program-target.js';
 import { type AttachTarget, attachTarget } from './target.js';
 
 export interface LoadProgramOptions {
@@ -26,6 +27,10 @@ export interface LoadProgramOptions {
   readonly logLevel: number;
   /** Where targets are looked for that the kernel itself lacks. */
   readonly modules: ModuleTypes;
+  /** In words, what an instruction refers to that the kernel lacks. */
+  readonly missing?: (index: number) => string | undefined;
+  /** The program that this one attaches to, instead of to the kernel. */
+  readonly target?: TargetProgram | undefined;
   /** BTF descriptors of the modules whose functions are called, from index 1 on (5.16). */
   readonly fdArray?: readonly number[];
 }
@@ -56,7 +61,7 @@ export function loadProgram(
       `program ${program.name}: section ${program.section} does not say its type; set \`type\` before loading`,
     );
   }
-  const target = attachTarget(program, options.modules);
+  const target = attachTarget(program, options);
   const attr = loadAttr(program, instructions, target, options);
   const wanted = options.logLevel;
   const first = wanted === 0 ? { result: progLoadRaw(attr), log: undefined } : attemptLogged(attr, wanted);
@@ -66,15 +71,31 @@ export function loadProgram(
   const second = wanted === 0 ? attemptLogged(attr, 1) : first;
   // A load that failed for want of memory, or was interrupted, may pass the second time.
   if (second.result >= 0) return { fd: new Fd(second.result), log: undefined };
-  const errno = -second.result;
+  // A log that no memory holds is no reason to refuse the program.
+  const bare = second.result !== -ENOSPC ? second.result : wanted === 0 ? first.result : progLoadRaw(attr);
+  if (bare >= 0) return { fd: new Fd(bare), log: undefined };
+  const errno = -bare;
   // Without a descriptor for a program that the verifier accepted, there is a log, too.
   const isVerdict = errno !== EMFILE && errno !== ENFILE;
   if (isVerdict && second.log !== '' && second.log !== undefined) {
     // Without CAP_PERFMON, for example, the verifier is stricter.
     const gap = privilegeObstacle(programNeedsOf(program.type));
-    throw new VerifierError(program.name, errno, second.log, gap && describeObstacle(gap));
+    const lacking = missingIn(second.log, options.missing);
+    throw new VerifierError(program.name, errno, second.log, gap && describeObstacle(gap), lacking);
   }
   throw failure(program, instructions, errno, options.features);
+}
+
+/** The reason in a log that ends at a call which stands for something missing, in words. */
+export function missingIn(
+  log: string,
+  missing: ((index: number) => string | undefined) | undefined,
+): string | undefined {
+  if (missing === undefined || !/^invalid func unknown#/m.test(log)) return undefined;
+  // The log walks along the program's paths: the last such call is the one that was refused.
+  const calls = [...log.matchAll(/^(\d+): \(85\) call unknown#\d+/gm)];
+  const index = calls.at(-1)?.[1];
+  return index === undefined ? undefined : missing(Number(index));
 }
 
 /** Loads a program as {@link loadProgram} does, on another thread. */
@@ -84,7 +105,7 @@ export async function loadProgramOnThread(
   options: LoadProgramOptions,
 ): Promise<LoadedProgram> {
   if (options.logLevel === 0 && program.type !== ProgramType.unspec) {
-    const target = attachTarget(program, options.modules);
+    const target = attachTarget(program, options);
     const fd = await bpfOnThread(Command.progLoad, loadAttr(program, instructions, target, options));
     if (fd >= 0) return { fd: new Fd(fd), log: undefined };
   }

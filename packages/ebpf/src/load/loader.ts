@@ -3,10 +3,14 @@ import { Candidates } from '../btf/core/candidates.js';
 import type { CoreResult } from '../btf/core/relocate.js';
 import { kernelBtf } from '../btf/kernel.js';
 import type { Btf } from '../btf/parse.js';
-import { EbpfError, FormatError, UnsupportedError } from '../errors.js';
+import { EbpfError, FormatError, OptionError, UnsupportedError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
+import { instructionSize } from '../insn/insn.js';
 import type { BpfMap } from '../map/map.js';
-import type { CollectionSpec, MapSpec, ProgramSpec } from '../object/spec.js';
+import { createMap } from '../map/open.js';
+import { StructOpsMap } from '../map/struct-ops.js';
+import { nearest } from '../nearest.js';
+import type { CollectionSpec, MapSpec, ProgramSpec, StructOpsSpec } from '../object/spec.js';
 import { Program } from '../program/program.js';
 import { raiseMemlock } from '../sys/memlock.js';
 import { Globals } from './globals.js';
@@ -35,6 +39,8 @@ import {
   prepareInstructions,
   relocateInstructions,
 } from './prepare.js';
+import type { TargetProgram } from './program-target.js';
+import { type KernelOps, kernelOps, structOpsValue } from './struct-ops.js';
 
 /** Options of {@link Collection.load}. */
 export interface LoadOptions {
@@ -49,6 +55,11 @@ export interface LoadOptions {
   readonly maxEntries?: Readonly<Record<string, number>>;
   /** Maps to use in the place of the object's; they stay their owners'. */
   readonly replaceMaps?: Readonly<Record<string, BpfMap>>;
+  /**
+   * Loaded programs, or open descriptors of them, by name of the program here that attaches to one: what `freplace` replaces a function of, and
+   * what `fentry` and `fexit` trace instead of the kernel. Sections name the function; `SEC("fentry")` means the program's own.
+   */
+  readonly targets?: Readonly<Record<string, TargetProgram>>;
   /** Folder in a BPF file system for maps that are pinned by name. Default /sys/fs/bpf. */
   readonly pinPath?: string;
   /** BPF_LOG_*: 1 or 2 for a log of every program (2 is more verbose), 4 for statistics. Default: only of refusals. */
@@ -90,6 +101,8 @@ export class Loader {
   readonly #features: FeatureTable;
   readonly #modules = new ModuleTypes();
   #btf: (Disposable & { readonly fd: number }) | undefined;
+  /** The kernel's structs that maps stand for, by map. */
+  readonly #structs = new Map<string, KernelOps>();
   #fdArray: readonly number[] = [];
 
   constructor(spec: CollectionSpec, options: LoadOptions) {
@@ -106,9 +119,10 @@ export class Loader {
     for (const spec of programs) {
       const { instructions, coreResults } = prepareInstructions(spec, context);
       this.coreResults.set(spec.name, coreResults);
-      this.#add(spec, loadProgram(spec, instructions, this.#loadOptions()));
+      this.#add(spec, loadProgram(spec, instructions, this.#loadOptions(spec)));
     }
     this.#fillSlots(maps, 'programs');
+    this.#fillStructs(maps);
   }
 
   /** @param meanwhile As {@link Collection.loadAsync} has it. */
@@ -125,7 +139,7 @@ export class Loader {
         const { instructions, coreResults } = relocated[index]!;
         patchReferences(spec, instructions, context);
         this.coreResults.set(spec.name, coreResults);
-        return await loadProgramOnThread(spec, instructions, this.#loadOptions());
+        return await loadProgramOnThread(spec, instructions, this.#loadOptions(spec));
       });
       meanwhile?.();
     } finally {
@@ -136,16 +150,39 @@ export class Loader {
     }
     await Promise.all(loads);
     this.#fillSlots(maps, 'programs');
+    this.#fillStructs(maps);
   }
 
   /** The steps before maps and programs: which of them, and their types. */
   #begin(): { programs: readonly ProgramSpec[]; maps: readonly MapSpec[] } {
+    this.#checkNames();
     if (!this.#spec.littleEndian) throw new FormatError('the object is big-endian, this machine is not');
     const programs = this.#withConstants(this.#selectedPrograms());
     const maps = this.#selectedMaps(programs);
     if (!this.#features.has('memcg_accounting')) raiseMemlock();
     if (this.#spec.btf !== undefined) this.#btf = loadObjectBtf(this.#spec.btf, this.#features);
     return { programs, maps };
+  }
+
+  /** @throws OptionError for options about maps or programs that the object does not have. */
+  #checkNames(): void {
+    const { maxEntries, replaceMaps, targets } = this.#options;
+    const check = (
+      option: string,
+      given: object | undefined,
+      what: string,
+      all: ReadonlyMap<string, unknown>,
+    ) => {
+      const unknown = Object.keys(given ?? {}).find((name) => !all.has(name));
+      if (unknown === undefined) return;
+      const close = nearest(unknown, all.keys());
+      const hint =
+        close === undefined ? `it has ${[...all.keys()].join(', ') || 'none'}` : `did you mean ${close}?`;
+      throw new OptionError(`${option}: the object has no ${what} ${unknown}; ${hint}`);
+    };
+    check('maxEntries', maxEntries, 'map', this.#spec.maps);
+    check('replaceMaps', replaceMaps, 'map', this.#spec.maps);
+    check('targets', targets, 'program', this.#spec.programs);
   }
 
   #fillSlots(maps: readonly MapSpec[], kind: 'maps' | 'programs'): void {
@@ -208,6 +245,11 @@ export class Loader {
       }
     };
     named.forEach(select);
+    // A struct is put in force as a whole.
+    for (const { structOps } of this.#spec.maps.values()) {
+      const functions = [...(structOps?.functions.values() ?? [])].filter((name) => all.has(name));
+      if (functions.some((name) => selected.has(all.get(name)!))) functions.forEach(select);
+    }
     return [...all.values()].filter((program) => selected.has(program));
   }
 
@@ -234,6 +276,12 @@ export class Loader {
       used.add(name);
     };
     for (const program of programs) for (const { map } of program.mapReferences) use(map);
+    const loaded = new Set(programs.map(({ name }) => name));
+    for (const [name, { structOps }] of all) {
+      if (structOps === undefined) continue;
+      const named = [...structOps.functions.values()].some((fn) => loaded.has(fn));
+      if (this.#options.programs === undefined ? structOps.autocreate : named) use(name);
+    }
     if (this.#options.programs === undefined) {
       // Data that no program uses is no reason to fail where the kernel has no global data.
       for (const [name, { contents }] of all) {
@@ -249,7 +297,27 @@ export class Loader {
       this.maps.set(spec.name, replacement);
       return;
     }
-    this.#own(spec, createObjectMap(this.#withKconfig(spec), this.#mapOptions()));
+    const { structOps } = spec;
+    if (structOps !== undefined) this.#own(spec, this.#createStruct(spec, structOps));
+    else this.#own(spec, createObjectMap(this.#withKconfig(spec), this.#mapOptions()));
+  }
+
+  #createStruct(spec: MapSpec, { typeId }: StructOpsSpec): BpfMap {
+    const local = this.#spec.btf;
+    if (local === undefined) throw new FormatError(`map ${spec.name}: the object has no BTF`);
+    const ops = kernelOps(local.type(typeId).name, this.#modules);
+    this.#structs.set(spec.name, ops);
+    const kernelValue = { typeId: ops.valueTypeId, btfFd: ops.btfFd };
+    return createMap({ ...spec, valueSize: ops.valueSize }, { btfFd: this.#btf?.fd, kernelValue });
+  }
+
+  /** Structs get the descriptors of their programs. */
+  #fillStructs(maps: readonly MapSpec[]): void {
+    for (const spec of maps) {
+      const [ops, map, local] = [this.#structs.get(spec.name), this.maps.get(spec.name), this.#spec.btf];
+      if (ops === undefined || local === undefined || !(map instanceof StructOpsMap)) continue;
+      map.prepare(structOpsValue(spec, local, ops, (name) => this.programs.get(name)?.fd));
+    }
   }
 
   #own(spec: MapSpec, map: BpfMap): void {
@@ -273,14 +341,30 @@ export class Loader {
     return { ...spec, contents };
   }
 
-  #loadOptions(): LoadProgramOptions {
+  #loadOptions({ name }: ProgramSpec): LoadProgramOptions {
     return {
       features: this.#features,
       btfFd: this.#btf?.fd,
       logLevel: this.#options.logLevel ?? 0,
       modules: this.#modules,
+      target: this.#options.targets?.[name],
+      missing: (index) => this.#missingAt(name, index),
       fdArray: this.#fdArray,
     };
+  }
+
+  /** What an instruction refers to that the kernel lacks, in words. */
+  #missingAt(program: string, index: number): string | undefined {
+    const result = this.coreResults
+      .get(program)
+      ?.find(
+        ({ outcome, relocation }) => outcome === 'poisoned' && relocation.offset / instructionSize === index,
+      );
+    if (result !== undefined) return result.description;
+    const call = this.#spec.programs
+      .get(program)
+      ?.externReferences.find((reference) => reference.kind === 'kfunc' && reference.index === index);
+    return call === undefined ? undefined : `kernel function ${call.name}`;
   }
 
   #add(spec: ProgramSpec, { fd, log }: LoadedProgram): void {

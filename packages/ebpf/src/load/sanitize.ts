@@ -64,6 +64,8 @@ export function sanitizeBtf(blob: Uint8Array, support: BtfSupport): Uint8Array {
 
 /** Contexts of programs for packets, to which global functions take pointers since 5.6, and no memory has their type. */
 const packetContexts: ReadonlySet<string> = new Set(['__sk_buff', 'xdp_md']);
+const questionMark = 0x3f;
+const underscore = 0x5f;
 /** Modifiers before a type that are followed; the kernel's own limit. */
 const MAX_MODIFIERS = 32;
 
@@ -96,7 +98,11 @@ class Sanitizer {
   run(): Uint8Array {
     const types = this.#offsets.slice(1);
     for (const at of types) {
-      if (this.#kind(at) === Kind.datasec && this.#name(at) === '.ksyms') this.#forgetKernelSymbols(at);
+      if (this.#kind(at) !== Kind.datasec) continue;
+      if (this.#name(at) === '.ksyms') this.#forgetKernelSymbols(at);
+      // `?.struct_ops`: kernels before 6.9 take no question mark.
+      const name = this.#view.getUint32(at, true);
+      if (this.#strings[name] === questionMark) this.#strings[name] = underscore;
     }
     for (const at of types) this.#rewrite(at);
     return this.#encode();

@@ -10,6 +10,8 @@ import type { ProgramSpec } from '../object/spec.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { ProgramType } from '../uapi/program-types.js';
 import { type ModuleTypes, withoutModuleBtf } from './module-types.js';
+import { functionOfProgram, type TargetProgram } from './program-target.js';
+import { structMemberTarget } from './struct-ops.js';
 
 /** Names and kinds by which the kernel's BTF knows targets. */
 const conventions: ReadonlyMap<number, { readonly prefix: string; readonly kind: number }> = new Map([
@@ -25,8 +27,19 @@ const conventions: ReadonlyMap<number, { readonly prefix: string; readonly kind:
 /** The members of BPF_PROG_LOAD that name a target. */
 export interface AttachTarget {
   readonly attachBtfId: number;
+  /** The program whose function it is. */
+  readonly attachProgFd?: number;
+  /** The member of a struct of functions. */
+  readonly expectedAttachType?: number;
   /** The module's BTF; absent for the kernel's own. */
   readonly attachBtfObjFd?: number;
+}
+
+/** The places where targets are. */
+export interface TargetContext {
+  readonly modules: ModuleTypes;
+  /** The program that this one attaches to, instead of to the kernel. */
+  readonly target?: TargetProgram | undefined;
 }
 
 /**
@@ -34,7 +47,16 @@ export interface AttachTarget {
  * @throws UnsupportedError without kernel BTF, or without that of the target's module; EbpfError when the target does not exist;
  * FormatError, SyscallError for a module's types that cannot be read or opened.
  */
-export function attachTarget(program: ProgramSpec, modules: ModuleTypes): AttachTarget | undefined {
+export function attachTarget(
+  program: ProgramSpec,
+  { modules, target }: TargetContext,
+): AttachTarget | undefined {
+  if (program.type === ProgramType.structOps) return structMemberTarget(program, modules);
+  if (target !== undefined) return functionOfProgram(program, target);
+  if (program.type === ProgramType.ext)
+    throw new EbpfError(
+      `program ${program.name} replaces a function of another program: name that one in the option targets`,
+    );
   if (program.type !== ProgramType.tracing && program.type !== ProgramType.lsm) return undefined;
   const convention = conventions.get(program.expectedAttachType ?? -1);
   const { attachTo } = program;

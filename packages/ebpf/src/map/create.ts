@@ -20,6 +20,8 @@ export interface CreateMapOptions {
   readonly btfFd?: number | undefined;
   /** For arrays and hashes of maps (4.12): the descriptor of a map of the shape that all inner maps have. */
   readonly innerMapFd?: number | undefined;
+  /** For structs of functions (5.6): the struct around them in the kernel's BTF, or in that of a module (6.9) by its descriptor. */
+  readonly kernelValue?: { readonly typeId: number; readonly btfFd?: number | undefined } | undefined;
 }
 
 const { E2BIG, EINVAL } = constants.errno;
@@ -112,20 +114,33 @@ export async function createMapFdOnThread(spec: MapSpec, options: CreateMapOptio
 }
 
 function createAttr(spec: MapSpec, options: CreateMapOptions, attempt: Attempt): Attr<'mapCreate'> {
+  const isRing = spec.type === MapType.ringbuf || spec.type === MapType.userRingbuf;
+  if (isRing && spec.maxEntries === 0)
+    throw new EbpfError(`map ${spec.name}: a ring buffer without a size: give max_entries, its bytes`);
   return mapCreateAttr({
     type: spec.type,
     keySize: spec.keySize,
     valueSize: spec.valueSize,
     maxEntries: effectiveMaxEntries(spec.type, spec.maxEntries),
-    flags: spec.numaNode === undefined ? spec.flags : spec.flags | MapFlag.numaNode,
+    flags: creationFlags(spec, options),
     name: attempt.name,
     innerMapFd: options.innerMapFd,
     numaNode: spec.numaNode,
     mapExtra: spec.mapExtra,
+    ...(options.kernelValue !== undefined && {
+      btfFd: options.btfFd,
+      btfVmlinuxValueTypeId: options.kernelValue.typeId,
+      valueTypeBtfObjFd: options.kernelValue.btfFd,
+    }),
     ...(attempt.btf
       ? { btfFd: options.btfFd, btfKeyTypeId: spec.keyTypeId, btfValueTypeId: spec.valueTypeId }
       : {}),
   });
+}
+
+function creationFlags({ flags, numaNode }: MapSpec, { kernelValue }: CreateMapOptions): number {
+  const node = numaNode === undefined ? 0 : MapFlag.numaNode;
+  return flags | node | (kernelValue?.btfFd === undefined ? 0 : MapFlag.vtypeBtfObjFd);
 }
 
 function explain(spec: MapSpec, errno: number): string {

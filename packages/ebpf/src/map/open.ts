@@ -14,6 +14,7 @@ import { LpmTrieMap } from './lpm.js';
 import { BpfMap, type MapShape } from './map.js';
 import { readMapInfo } from './map-info.js';
 import { PerCpuMap } from './percpu.js';
+import { StructOpsMap } from './struct-ops.js';
 
 const { ENOENT } = constants.errno;
 
@@ -29,6 +30,8 @@ function wrap(fd: Fd, shape: MapShape): BpfMap {
       return new PerCpuMap(fd, shape);
     case MapType.bloomFilter:
       return new BloomFilterMap(fd, shape);
+    case MapType.structOps:
+      return new StructOpsMap(fd, shape);
     case MapType.lpmTrie:
       return new LpmTrieMap(fd, shape);
     case MapType.progArray:

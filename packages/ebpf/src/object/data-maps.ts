@@ -9,8 +9,11 @@ import { MapType } from '../uapi/map-types.js';
 import { type Externs, kconfigSection } from './externs.js';
 import type { GlobalVariable, MapSpec } from './spec.js';
 
-/** Zero-filled sections take no room in the file, so nothing but this bounds them. In bytes, all together. */
-const MAX_BSS_SIZE = 64 * 1024 * 1024;
+/**
+ * Zero-filled sections take no room in the file, so nothing but this bounds them. In bytes, all together. Memory that is only zeros costs
+ * nothing until something is written there.
+ */
+const MAX_BSS_SIZE = 1024 * 1024 * 1024;
 
 /** Whether a section of that name holds variables: `.data` and `.data.name`, `.rodata`, `.bss` likewise. */
 export function isDataSection(name: string): boolean {

@@ -156,6 +156,18 @@ class DeclarationReader {
 
   finish(): Omit<MapSpec, 'name'> {
     if (this.#spec.type === MapType.unspec) throw this.#error('it has no type');
+    // Types of records are for user space: the kernel knows no keys and values of these.
+    const { type } = this.#spec;
+    const size =
+      type === MapType.ringbuf || type === MapType.userRingbuf
+        ? 0
+        : type === MapType.perfEventArray
+          ? 4
+          : undefined;
+    if (size !== undefined) {
+      this.#spec.keySize = size;
+      this.#spec.valueSize = size;
+    }
     return this.#spec;
   }
 

@@ -13,6 +13,7 @@ import { Linker } from './linker.js';
 import { mapDefinitions } from './map-definitions.js';
 import { sectionMeaning } from './sections.js';
 import type { CollectionSpec, MapSpec, ProgramSpec } from './spec.js';
+import { bindStructOps, structOpsMaps } from './struct-ops.js';
 
 /** Options of {@link parseObject}. */
 export interface ParseOptions {
@@ -23,8 +24,8 @@ export interface ParseOptions {
 /**
  * Reads an ELF object as clang emits it for `-target bpf`. Pure: no kernel is asked.
  *
- * The file may be damaged or hostile: what is allocated stays within a small multiple of its size, plus at most 64 MB
- * for zero-filled variables.
+ * The file may be damaged or hostile: what is allocated stays within a small multiple of its size, plus at most 1 GB
+ * for zero-filled variables, which takes no memory until something is written there.
  * @param bytes the whole file; not changed, and not needed once this returns.
  * @throws FormatError if the file is damaged or uses something this library does not know; EbpfError for a program that it lacks.
  */
@@ -42,6 +43,10 @@ export function parseObject(bytes: Uint8Array, options: ParseOptions = {}): Coll
     maps.set(spec.name, spec);
   }
   const code = codeSections(elf);
+  for (const spec of structOpsMaps(elf, btf, code)) {
+    if (maps.has(spec.name)) throw new FormatError(`two maps are named ${spec.name}`);
+    maps.set(spec.name, spec);
+  }
   const mapsByOffset = new Map(definitions.map((definition) => [definition.offset, definition]));
   readInitialSlots(elf, definitions, mapsByOffset, code);
 
@@ -55,13 +60,15 @@ export function parseObject(bytes: Uint8Array, options: ParseOptions = {}): Coll
     kconfig: externs.kconfig,
   };
   const kernelVersion = readVersion(elf);
+  const programs = linkPrograms(code, new Linker(context, ext, elf.littleEndian), license, options.programs);
+  bindStructOps(maps.values(), programs, btf);
   return {
     license,
     ...(kernelVersion === undefined ? {} : { kernelVersion }),
     ...(btf === undefined ? {} : { btf }),
     littleEndian: elf.littleEndian,
     maps,
-    programs: linkPrograms(code, new Linker(context, ext, elf.littleEndian), license, options.programs),
+    programs,
     globals: globalVariables(elf, btf, maps),
     kernelSymbols: externs.kernelSymbols,
     kconfig: externs.kconfig,

@@ -31,10 +31,24 @@ export interface MapSpec {
   innerMap?: MapSpec;
   /** Initial slots of a map in map, by name of the map, or of a program array, by name of the program. */
   initialSlots?: Map<number, string>;
+  /** Structs of functions only (`.struct_ops`, `.struct_ops.link`). */
+  structOps?: StructOpsSpec;
   /** Data maps only (.rodata, .data, .bss, .kconfig and suffixed forms): the bytes of the one array element. */
   contents?: Uint8Array;
   /** Data maps only: to be frozen after its contents are set. */
   readOnly?: boolean;
+}
+
+/** A struct of functions that the kernel is to call, as the object has it. */
+export interface StructOpsSpec {
+  /** The struct in the object's BTF. */
+  typeId: number;
+  /** Its bytes, in the object's layout. */
+  contents: Uint8Array;
+  /** The programs that are its functions, by the member's offset in bytes. */
+  functions: Map<number, string>;
+  /** False if the section's name starts with '?': create it only when one of its programs is named. */
+  autocreate: boolean;
 }
 
 /** An `ld_imm64` instruction that loads a map's descriptor, or the address of a byte in a data map. */
@@ -89,6 +103,8 @@ export interface ProgramSpec {
   type: number;
   /** BPF_* attach type, where the section's name implies one. */
   expectedAttachType?: number;
+  /** The member of a struct of functions that the program is: by the struct's name and the member's. */
+  structMember?: { readonly struct: string; readonly member: string };
   /** The part behind the section's first '/': kernel function, tracepoint, LSM hook, iterator's target … */
   attachTo?: string;
   /** BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS: the program load flags that the section's name implies. */
