@@ -85,6 +85,16 @@ describe('globals', () => {
   });
 });
 
+describe('maps in the old form', () => {
+  it('are created and used', () => {
+    using collection = Collection.load(testSpec('load/legacy'));
+    collection.program('count').testRun({ data: packet });
+    assert.equal(u64(collection.map('counts').lookup(indexKey(1))), 5n);
+    assert.deepEqual(collection.map('table').lookup(indexKey(1)), indexKey(9));
+    assert.equal(collection.map('table').info().flags, 1);
+  });
+});
+
 describe('reasons', () => {
   const load = (...programs: string[]) => Collection.load(testSpec('load/reasons'), { programs });
 

@@ -325,9 +325,14 @@ describe('parseObject', () => {
     assert.throws(() => fromSource('object/everything.bpf.c', '-g0'), /no BTF for it: compile with -g/);
   });
 
-  it('says what to do about maps in the old form', () => {
+  it('reads maps in the old form, and says what to do about those with more members', () => {
+    for (const debug of ['-g0', '-g']) {
+      const { maps } = fromSource('object/nodebug.c', debug, '-DLEGACY_MAPS');
+      const legacy = { name: 'legacy', type: 2, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0 };
+      assert.deepEqual(maps.get('legacy'), legacy);
+    }
     assert.throws(
-      () => fromSource('object/nodebug.c', '-g0', '-DLEGACY_MAPS'),
+      () => fromSource('object/nodebug.c', '-g0', '-DLEGACY_MAPS', '-DMORE_MEMBERS'),
       (error: unknown) => error instanceof FormatError && /SEC\("\.maps"\)/.test(error.message),
     );
   });

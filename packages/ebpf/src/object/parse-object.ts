@@ -9,6 +9,7 @@ import { dataMaps, globalVariables } from './data-maps.js';
 import { collectExterns } from './externs.js';
 import { type CodeSection, codeSections, type ObjectFunction } from './functions.js';
 import { readInitialSlots } from './initial-slots.js';
+import { legacyMaps } from './legacy-maps.js';
 import { Linker } from './linker.js';
 import { mapDefinitions } from './map-definitions.js';
 import { sectionMeaning } from './sections.js';
@@ -31,14 +32,18 @@ export interface ParseOptions {
  */
 export function parseObject(bytes: Uint8Array, options: ParseOptions = {}): CollectionSpec {
   const elf = ElfFile.parse(bytes);
-  rejectLegacyMaps(elf);
   const { btf: rawBtf, btfBytes, ext } = readBtf(elf);
   const externs = collectExterns(rawBtf, weakSymbols(elf));
   const btf = rawBtf === undefined ? undefined : fixBtf(btfBytes, rawBtf, elf, externs);
 
   const definitions = mapDefinitions(elf, btf);
+  const legacy = legacyMaps(elf);
   const maps = new Map<string, MapSpec>();
-  for (const spec of [...definitions.map((definition) => definition.spec), ...dataMaps(elf, btf, externs)]) {
+  for (const { spec } of [
+    ...definitions,
+    ...legacy,
+    ...dataMaps(elf, btf, externs).map((map) => ({ spec: map })),
+  ]) {
     if (maps.has(spec.name)) throw new FormatError(`two maps are named ${spec.name}`);
     maps.set(spec.name, spec);
   }
@@ -55,6 +60,7 @@ export function parseObject(bytes: Uint8Array, options: ParseOptions = {}): Coll
     sectionName: (index: number) => elf.sections[index]?.name,
     code,
     mapsByOffset,
+    legacyMaps: legacy,
     maps,
     kernelSymbols: externs.kernelSymbols,
     kconfig: externs.kconfig,
@@ -102,14 +108,6 @@ function weakSymbols(elf: ElfFile): (name: string) => boolean {
     if (symbol.section === 0 && symbol.bind === SymbolBind.weak) weak.add(symbol.name);
   }
   return (name) => weak.has(name);
-}
-
-function rejectLegacyMaps(elf: ElfFile): void {
-  const legacy = elf.sections.find((section) => /^maps(\/|$)/.test(section.name) && section.size > 0);
-  if (legacy === undefined) return;
-  throw new FormatError(
-    `section ${legacy.name} holds maps in the old form of struct bpf_map_def: declare them in SEC(".maps") with __uint and __type`,
-  );
 }
 
 /** Main functions in the file's order, each linked. @param wanted Their names; all, if there are none. */

@@ -9,6 +9,7 @@ import { type Instructions, instructionSize, Opcode } from '../insn/insn.js';
 import { isDataSection } from './data-maps.js';
 import { kconfigSection } from './externs.js';
 import type { CodeSection, ObjectFunction } from './functions.js';
+import { isLegacyMaps, type LegacyMap } from './legacy-maps.js';
 import { type MapDefinition, mapsSection } from './map-definitions.js';
 import type { KconfigVariable, KernelSymbol, MapSpec } from './spec.js';
 
@@ -25,6 +26,8 @@ export interface ReferenceContext {
   readonly code: ReadonlyMap<number, CodeSection>;
   /** Maps of the `.maps` section by offset. */
   readonly mapsByOffset: ReadonlyMap<number, MapDefinition>;
+  /** Maps of `maps` sections. */
+  readonly legacyMaps: readonly LegacyMap[];
   readonly maps: ReadonlyMap<string, MapSpec>;
   readonly kernelSymbols: ReadonlyMap<string, KernelSymbol>;
   readonly kconfig: ReadonlyMap<string, KconfigVariable>;
@@ -106,6 +109,14 @@ class ReferenceReader {
     const section = this.#context.sectionName(symbol.section);
     if (section === mapsSection) {
       const map = this.#context.mapsByOffset.get(symbol.type === SymbolType.section ? offset : symbol.value);
+      if (map === undefined) throw this.#error(index, `${this.#describe(symbol)}, where no map begins`);
+      return { index, kind: 'fd', map: map.spec.name, offset: 0 };
+    }
+    if (section !== undefined && isLegacyMaps(section)) {
+      const place = symbol.type === SymbolType.section ? offset : symbol.value;
+      const map = this.#context.legacyMaps.find(
+        (legacy) => legacy.section === symbol.section && legacy.offset === place,
+      );
       if (map === undefined) throw this.#error(index, `${this.#describe(symbol)}, where no map begins`);
       return { index, kind: 'fd', map: map.spec.name, offset: 0 };
     }

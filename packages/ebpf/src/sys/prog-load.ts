@@ -9,12 +9,10 @@ const { EAGAIN } = constants.errno;
 const MOST_TRIES = 5;
 
 /**
- * Loads a program; the descriptor, or the negative errno. The verifier gives up with EAGAIN when a signal is pending. A profiler sends
- * them faster than a large program is verified, so they wait from the second try on.
+ * Loads a program; the descriptor, or the negative errno. The verifier gives up with EAGAIN when a signal is pending. A profiler sends them
+ * (SIGPROF) faster than a large program is verified, so they wait until it is.
  */
 export function progLoadRaw(attr: Attr<'progLoad'>): number {
-  const first = bpfRaw(Command.progLoad, attr);
-  if (first !== -EAGAIN) return first;
   return withoutSignals(() => {
     let result: number;
     let tries = 0;

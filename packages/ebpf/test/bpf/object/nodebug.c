@@ -6,7 +6,12 @@
 #ifdef LEGACY_MAPS
 struct {
 	unsigned int type, key_size, value_size, max_entries, map_flags;
+#ifdef MORE_MEMBERS
+	unsigned int more;
+} legacy SEC("maps") = { BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0, 7 };
+#else
 } legacy SEC("maps") = { BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0 };
+#endif
 #endif
 
 #ifdef UNDEFINED
