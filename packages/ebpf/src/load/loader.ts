@@ -284,7 +284,8 @@ export class Loader {
     }
     if (this.#options.programs === undefined) {
       // Data that no program uses is no reason to fail where the kernel has no global data.
-      for (const [name, { contents }] of all) {
+      for (const [name, { contents, structOps }] of all) {
+        if (structOps !== undefined) continue;
         if (contents === undefined || this.#features.has('global_data')) use(name);
       }
     }

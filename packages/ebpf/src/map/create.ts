@@ -150,6 +150,8 @@ function explain(spec: MapSpec, errno: number): string {
   if (errno !== EINVAL) return what;
   const since = mapTypeSince(spec.type);
   if (since !== undefined && !kernelAtLeast(since)) return `${what}; this kind exists since Linux ${since}`;
+  if (spec.type === MapType.structOps && (spec.flags & MapFlag.link) !== 0 && !kernelAtLeast('6.4'))
+    return `${what}; links of structs, which .struct_ops.link asks for, exist since Linux 6.4`;
   if (spec.maxEntries === 0) return `${what}; max_entries must not be 0`;
   if (spec.type === MapType.lpmTrie && (spec.flags & MapFlag.noPrealloc) === 0) {
     return `${what}; this kind wants BPF_F_NO_PREALLOC`;
