@@ -1032,7 +1032,7 @@ export function writeVipPrefix(view: DataView, offset: number, value: VipPrefix)
 
 /** `struct flow` */
 export interface Flow {
-  id: number;
+  id: bigint;
   ports: number;
   kind: number;
 }
@@ -1051,12 +1051,12 @@ export const offsetsFlow = {
 export function readFlow(view: DataView, offset: number, into?: Flow): Flow {
   if (into === undefined) {
     return {
-      id: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      id: view.getBigUint64(offset, true),
       ports: view.getUint32(offset + 8, true),
       kind: view.getUint32(offset + 12, true),
     };
   }
-  into.id = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.id = view.getBigUint64(offset, true);
   into.ports = view.getUint32(offset + 8, true);
   into.kind = view.getUint32(offset + 12, true);
   return into;
@@ -1064,8 +1064,7 @@ export function readFlow(view: DataView, offset: number, into?: Flow): Flow {
 
 /** Encodes `struct flow`; bytes between the fields become zero. */
 export function writeFlow(view: DataView, offset: number, value: Flow): void {
-  view.setUint32(offset, value.id, true);
-  view.setUint32(offset + 4, Math.floor(value.id / 4294967296), true);
+  view.setBigUint64(offset, value.id, true);
   view.setUint32(offset + 8, value.ports, true);
   view.setUint32(offset + 12, value.kind, true);
 }
@@ -1970,10 +1969,10 @@ export class NatWorkColumns {
   readonly oldIpv6: Uint8Array;
   readonly oldTos: Uint8Array;
   readonly oldFlags: Uint8Array;
-  readonly oldFlowId: Float64Array;
+  readonly oldFlowId: BigUint64Array;
   readonly oldFlowPorts: Uint32Array;
   readonly oldFlowKind: Uint32Array;
-  readonly flowId: Float64Array;
+  readonly flowId: BigUint64Array;
   readonly flowPorts: Uint32Array;
   readonly flowKind: Uint32Array;
   readonly bucketFirst: Uint32Array;
@@ -2037,10 +2036,10 @@ export class NatWorkColumns {
     this.oldIpv6 = new Uint8Array(capacity);
     this.oldTos = new Uint8Array(capacity);
     this.oldFlags = new Uint8Array(capacity);
-    this.oldFlowId = new Float64Array(capacity);
+    this.oldFlowId = new BigUint64Array(capacity);
     this.oldFlowPorts = new Uint32Array(capacity);
     this.oldFlowKind = new Uint32Array(capacity);
-    this.flowId = new Float64Array(capacity);
+    this.flowId = new BigUint64Array(capacity);
     this.flowPorts = new Uint32Array(capacity);
     this.flowKind = new Uint32Array(capacity);
     this.bucketFirst = new Uint32Array(capacity);
@@ -2107,10 +2106,10 @@ export class NatWorkColumns {
     this.oldIpv6[i] = view.getUint8(offset + 169);
     this.oldTos[i] = view.getUint8(offset + 170);
     this.oldFlags[i] = view.getUint8(offset + 171);
-    this.oldFlowId[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+    this.oldFlowId[i] = view.getBigUint64(offset + 176, true);
     this.oldFlowPorts[i] = view.getUint32(offset + 184, true);
     this.oldFlowKind[i] = view.getUint32(offset + 188, true);
-    this.flowId[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+    this.flowId[i] = view.getBigUint64(offset + 192, true);
     this.flowPorts[i] = view.getUint32(offset + 200, true);
     this.flowKind[i] = view.getUint32(offset + 204, true);
     this.bucketFirst[i] = view.getUint32(offset + 208, true);
@@ -2561,7 +2560,7 @@ export const maps = {
   idSlots: {
     name: 'id_slots',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    value: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   globalFlows: {
     name: 'global_flows',
@@ -2625,7 +2624,7 @@ export const globals = {
   captureReasons: {
     name: 'capture_reasons',
     section: '.bss',
-    ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    ...makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   captureMisses: {
     name: 'capture_misses',
@@ -2730,7 +2729,7 @@ export const globals = {
   flowSecrets: {
     name: 'flow_secrets',
     section: '.rodata',
-    ...makeCodec<Float64Array>(160, (view, offset) => readElements(new Float64Array(20), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296), (view, offset, value) => { writeElements(value, 20, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); }); }),
+    ...makeCodec<BigUint64Array>(160, (view, offset) => readElements(new BigUint64Array(20), (i) => view.getBigUint64(offset + i * 8, true)), (view, offset, value) => writeElements(value, 20, (i, item) => view.setBigUint64(offset + i * 8, item, true))),
   },
   uncountedCpu: {
     name: 'uncounted_cpu',
@@ -2760,7 +2759,7 @@ export const globals = {
   natPortsInverse: {
     name: 'nat_ports_inverse',
     section: '.rodata',
-    ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    ...makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   natUdpTicks: {
     name: 'nat_udp_ticks',
