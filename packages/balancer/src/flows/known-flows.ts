@@ -266,7 +266,7 @@ export class KnownFlows {
         if (isIt && this.#clear({ table, index, way, word })) removed++;
       }
     }
-    const key = encode(sizeofFlow, writeFlow, { id: 0, ports, kind: (kind << kindShift) >>> 0 });
+    const key = encode(sizeofFlow, writeFlow, { id: 0n, ports, kind: (kind << kindShift) >>> 0 });
     const words = new DataView(key.buffer, key.byteOffset);
     words.setUint32(0, low, true);
     words.setUint32(4, high, true);
