@@ -40,7 +40,7 @@ import {
   relocateInstructions,
 } from './prepare.js';
 import type { TargetProgram } from './program-target.js';
-import { type KernelOps, kernelOps, structOpsValue } from './struct-ops.js';
+import { type KernelOps, kernelOps, structOpsValue } from './kernel-ops.js';
 
 /** Options of {@link Collection.load}. */
 export interface LoadOptions {

@@ -14,7 +14,7 @@ import { Linker } from './linker.js';
 import { mapDefinitions } from './map-definitions.js';
 import { sectionMeaning } from './sections.js';
 import type { CollectionSpec, MapSpec, ProgramSpec } from './spec.js';
-import { bindStructOps, structOpsMaps } from './struct-ops.js';
+import { bindStructOps, structOpsMaps } from './struct-sections.js';
 
 /** Options of {@link parseObject}. */
 export interface ParseOptions {

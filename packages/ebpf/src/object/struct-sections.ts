@@ -93,7 +93,7 @@ function functionsOf(
   return functions;
 }
 
-/** Tells programs of structs which member they are. @throws FormatError for one that is two different members. */
+/** Notes which member of a struct each program is. @throws FormatError for one that is two different members. */
 export function bindStructOps(
   maps: Iterable<MapSpec>,
   programs: ReadonlyMap<string, ProgramSpec>,
