@@ -1,15 +1,17 @@
 /** Removes outer headers on reals. */
 import { existsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BpfMap, Collection, type MapSpec, openPinnedMap, setGlobal } from '@weir/ebpf';
+import { type BpfMap, Collection, EbpfError, type MapSpec, openPinnedMap, setGlobal } from '@weir/ebpf';
 import { canonicalAddress } from '@weir/ebpf/address';
 import { wirePort } from './address.js';
 import { encodeNumber } from './datapath/encode.js';
 import { readObject } from './datapath/objects.js';
 import { setTunnelEnd, tunnelEnds } from './datapath/tunnel-ends.js';
+import { type Decapsulated, readDecapsulated, sizeofDecapsulated } from './generated/decapsulate.js';
 import { DeviceAttachments } from './lifecycle/attachments.js';
 import { takeDown } from './lifecycle/lifecycle.js';
-import { PinFolder } from './lifecycle/pin-folder.js';
+import { PinFolder, readPinnedState } from './lifecycle/pin-folder.js';
+import { pinnedAttachments } from './lifecycle/pinned-status.js';
 import { DEFAULT_GUE_PORT } from './limits.js';
 import type { XdpMode } from './options.js';
 import { decapsulatorFeatures, requireFeatures } from './requirement/requirement.js';
@@ -25,12 +27,58 @@ export interface DecapsulatorOptions {
   /** UDP port of GUE. Default 6080. */
   readonly guePort?: number;
   /**
+   * Inner packets are sent on at once, by the routes and neighbours of this host, and their TTL or hop limit is decremented.
+   * What has no route, or no neighbour that is known, is left to the host. Default false: all is left to the host.
+   */
+  readonly egress?: boolean;
+  /**
    * A name of 1 to 64 letters, digits, `_` and `-`, under which the program stays when this process ends,
    * until {@link Decapsulator.detach}. One process at a time.
    */
   readonly pin?: string;
   /** Folder in a BPF file system. Default /sys/fs/bpf/weir-decapsulator. */
   readonly pinRoot?: string;
+}
+
+/** Packets and bytes in tunnels of one kind; bytes are those of frames as they arrived. */
+export interface TunnelTraffic {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** What a {@link Decapsulator} has done since its start. */
+export interface DecapsulatorCounters {
+  /** IP in IP, with an outer IPv4 header. */
+  readonly ipip4: TunnelTraffic;
+  /** IP in IP, with an outer IPv6 header. */
+  readonly ipip6: TunnelTraffic;
+  /** GUE, with an outer IPv4 header. */
+  readonly gue4: TunnelTraffic;
+  /** GUE, with an outer IPv6 header. */
+  readonly gue6: TunnelTraffic;
+  /** Packets that {@link DecapsulatorOptions.egress} has sent on. */
+  readonly sent: number;
+  /** Packets that were dropped because their TTL or hop limit was at its end. */
+  readonly lastHop: number;
+  /** Packets that were to be sent on, but left to the host for want of a route or a neighbour. */
+  readonly noRoute: number;
+}
+
+/** A pinned decapsulator. */
+export interface DecapsulatorStatus {
+  readonly name: string;
+  /** Devices on which it works; undefined stands for one that is gone. */
+  readonly interfaces: readonly (string | undefined)[];
+  /** Addresses at which tunnels end. */
+  readonly addresses: readonly string[];
+  readonly guePort: number;
+  readonly egress: boolean;
+  readonly counters: DecapsulatorCounters;
+}
+
+interface SavedOptions {
+  readonly guePort: number;
+  readonly egress: boolean;
 }
 
 const defaultRoot = '/sys/fs/bpf/weir-decapsulator';
@@ -59,6 +107,7 @@ export class Decapsulator implements Disposable {
     try {
       return new Decapsulator(options, folder);
     } catch (error) {
+      folder?.removeEmpty();
       folder?.[Symbol.dispose]();
       throw error;
     }
@@ -76,12 +125,38 @@ export class Decapsulator implements Disposable {
     return true;
   }
 
+  /** Names of those that are pinned. */
+  static names(pinRoot: string = defaultRoot): string[] {
+    return PinFolder.names(pinRoot).sort();
+  }
+
+  /**
+   * The state of a pinned one, whether or not a process has it open.
+   *
+   * @throws EbpfError if none is pinned under the name; SyscallError
+   */
+  static status(pin: string, pinRoot: string = defaultRoot): DecapsulatorStatus {
+    const folder = join(pinRoot, pin);
+    const text = readPinnedState(folder);
+    if (text === undefined) throw new EbpfError(`no decapsulator is pinned as ${pin} in ${pinRoot}`);
+    using ends = openPinnedMap(join(folder, 'tunnel_ends'));
+    using counts = openPinnedMap(join(folder, 'decapsulated'));
+    return {
+      name: pin,
+      interfaces: pinnedAttachments(pin, pinRoot).map((attachment) => attachment.interface),
+      addresses: tunnelEnds(ends).sort(),
+      ...(JSON.parse(text) as SavedOptions),
+      counters: countersOf(counts),
+    };
+  }
+
   private constructor(options: DecapsulatorOptions, folder: PinFolder | undefined) {
     requireFeatures(decapsulatorFeatures);
-    const { interfaces, mode, addresses, guePort = DEFAULT_GUE_PORT } = options;
+    const { interfaces, mode, addresses, guePort = DEFAULT_GUE_PORT, egress = false } = options;
     this.#folder = folder;
     const spec = readObject('decapsulate.bpf.o');
     setGlobal(spec, 'gue_port', wirePort(guePort));
+    setGlobal(spec, 'egress', Number(egress));
     const specs = keptMaps.map((name) => spec.maps.get(name)!);
     this.#reused = folder === undefined ? [] : specs.flatMap((map) => openOrRemove(folder, map));
     try {
@@ -100,6 +175,7 @@ export class Decapsulator implements Disposable {
       this.#attachments.commit();
       const kept = new Set(addresses.map(canonicalAddress));
       for (const end of this.tunnelEnds()) if (!kept.has(end)) this.setTunnelEnd(end, false);
+      folder?.writeState(JSON.stringify({ guePort, egress } satisfies SavedOptions));
     } catch (error) {
       this.#close();
       throw error;
@@ -118,9 +194,13 @@ export class Decapsulator implements Disposable {
 
   /** Packets whose outer headers were removed, since the start. */
   get packets(): bigint {
-    const values = this.#collection.map('decapsulated').lookup(encodeNumber(0))!;
-    const perCpu = new BigUint64Array(values.buffer, values.byteOffset, values.byteLength / 8);
-    return perCpu.reduce((sum, count) => sum + count, 0n);
+    const { ipip4, ipip6, gue4, gue6 } = this.counters();
+    return BigInt(ipip4.packets + ipip6.packets + gue4.packets + gue6.packets);
+  }
+
+  /** What was done since the start; with a `pin`, since the first one's. @throws SyscallError */
+  counters(): DecapsulatorCounters {
+    return countersOf(this.#collection.map('decapsulated'));
   }
 
   /** Detaches the program and removes all pins. */
@@ -141,6 +221,29 @@ export class Decapsulator implements Disposable {
     for (const map of this.#reused) map[Symbol.dispose]();
     this.#folder?.[Symbol.dispose]();
   }
+}
+
+/** Sums the CPUs' values of the map. */
+function countersOf(map: BpfMap): DecapsulatorCounters {
+  const values = map.lookup(encodeNumber(0))!;
+  const view = new DataView(values.buffer, values.byteOffset, values.byteLength);
+  const perCpu = Array.from({ length: values.byteLength / sizeofDecapsulated }, (_, cpu) =>
+    readDecapsulated(view, cpu * sizeofDecapsulated),
+  );
+  const sum = (count: (one: Decapsulated) => number) => perCpu.reduce((total, one) => total + count(one), 0);
+  const traffic = (kind: 'ipip4' | 'ipip6' | 'gue4' | 'gue6') => ({
+    packets: sum((one) => one[kind].packets),
+    bytes: sum((one) => one[kind].bytes),
+  });
+  return {
+    ipip4: traffic('ipip4'),
+    ipip6: traffic('ipip6'),
+    gue4: traffic('gue4'),
+    gue6: traffic('gue6'),
+    sent: sum((one) => one.sent),
+    lastHop: sum((one) => one.lastHop),
+    noRoute: sum((one) => one.noRoute),
+  };
 }
 
 /** Opens the pinned map of a spec. A map of another shape is unpinned; the attached program keeps it. */

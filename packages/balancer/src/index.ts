@@ -15,7 +15,13 @@ export { flowHash, flowSlot, type HashedFlow, RING_SIZE } from './datapath/hash/
 export { addressSeed } from './datapath/hash/seed.js';
 export type { ReasonName, Verdict } from './datapath/outcome.js';
 export { buildRing, NO_REAL, type RingMember, type RingVersion } from './datapath/ring.js';
-export { Decapsulator, type DecapsulatorOptions } from './decapsulator.js';
+export {
+  Decapsulator,
+  type DecapsulatorCounters,
+  type DecapsulatorOptions,
+  type DecapsulatorStatus,
+  type TunnelTraffic,
+} from './decapsulator.js';
 export {
   type AnalysisStep,
   ageBounds,
@@ -73,3 +79,9 @@ export type {
   TableName,
   TableStatus,
 } from './status.js';
+export {
+  type ServerIdCounters,
+  type ServerIdOptions,
+  type ServerIdStatus,
+  TcpServerIds,
+} from './tcp-server-ids.js';

@@ -4,52 +4,150 @@
 
 import { OptionError, makeCodec, readElements, writeElements } from '@weir/ebpf';
 
+/** `struct tunnel_traffic` */
+export interface TunnelTraffic {
+  packets: number;
+  bytes: number;
+}
+
+/** Bytes of `struct tunnel_traffic`. */
+export const sizeofTunnelTraffic = 16;
+
+/** Where the fields of `struct tunnel_traffic` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsTunnelTraffic = {
+  packets: 0,
+  bytes: 8,
+} as const;
+
+/** Decodes `struct tunnel_traffic` into a new object, or into one that is given, with all it contains. */
+export function readTunnelTraffic(view: DataView, offset: number, into?: TunnelTraffic): TunnelTraffic {
+  if (into === undefined) {
+    return {
+      packets: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      bytes: view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296,
+    };
+  }
+  into.packets = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.bytes = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+  return into;
+}
+
+/** Encodes `struct tunnel_traffic`; bytes between the fields become zero. */
+export function writeTunnelTraffic(view: DataView, offset: number, value: TunnelTraffic): void {
+  view.setUint32(offset, value.packets, true);
+  view.setUint32(offset + 4, Math.floor(value.packets / 4294967296), true);
+  view.setUint32(offset + 8, value.bytes, true);
+  view.setUint32(offset + 12, Math.floor(value.bytes / 4294967296), true);
+}
+
 /** `struct decapsulated` */
 export interface Decapsulated {
-  packets: number;
+  ipip4: TunnelTraffic;
+  ipip6: TunnelTraffic;
+  gue4: TunnelTraffic;
+  gue6: TunnelTraffic;
+  sent: number;
+  lastHop: number;
+  noRoute: number;
 }
 
 /** Bytes of `struct decapsulated`. */
-export const sizeofDecapsulated = 8;
+export const sizeofDecapsulated = 88;
 
 /** Where the fields of `struct decapsulated` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsDecapsulated = {
-  packets: 0,
+  ipip4: 0,
+  ipip6: 16,
+  gue4: 32,
+  gue6: 48,
+  sent: 64,
+  lastHop: 72,
+  noRoute: 80,
 } as const;
 
 /** Decodes `struct decapsulated` into a new object, or into one that is given, with all it contains. */
 export function readDecapsulated(view: DataView, offset: number, into?: Decapsulated): Decapsulated {
   if (into === undefined) {
     return {
-      packets: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      ipip4: readTunnelTraffic(view, offset),
+      ipip6: readTunnelTraffic(view, offset + 16),
+      gue4: readTunnelTraffic(view, offset + 32),
+      gue6: readTunnelTraffic(view, offset + 48),
+      sent: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
+      lastHop: view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296,
+      noRoute: view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296,
     };
   }
-  into.packets = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  readTunnelTraffic(view, offset, into.ipip4);
+  readTunnelTraffic(view, offset + 16, into.ipip6);
+  readTunnelTraffic(view, offset + 32, into.gue4);
+  readTunnelTraffic(view, offset + 48, into.gue6);
+  into.sent = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+  into.lastHop = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
+  into.noRoute = view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296;
   return into;
 }
 
 /** Encodes `struct decapsulated`; bytes between the fields become zero. */
 export function writeDecapsulated(view: DataView, offset: number, value: Decapsulated): void {
-  view.setUint32(offset, value.packets, true);
-  view.setUint32(offset + 4, Math.floor(value.packets / 4294967296), true);
+  writeTunnelTraffic(view, offset, value.ipip4);
+  writeTunnelTraffic(view, offset + 16, value.ipip6);
+  writeTunnelTraffic(view, offset + 32, value.gue4);
+  writeTunnelTraffic(view, offset + 48, value.gue6);
+  view.setUint32(offset + 64, value.sent, true);
+  view.setUint32(offset + 68, Math.floor(value.sent / 4294967296), true);
+  view.setUint32(offset + 72, value.lastHop, true);
+  view.setUint32(offset + 76, Math.floor(value.lastHop / 4294967296), true);
+  view.setUint32(offset + 80, value.noRoute, true);
+  view.setUint32(offset + 84, Math.floor(value.noRoute / 4294967296), true);
 }
 
 /** Many of `struct decapsulated`, one array a field. Elements from `length` on mean nothing. */
 export class DecapsulatedColumns {
   readonly capacity: number;
   length = 0;
-  readonly packets: Float64Array;
+  readonly ipip4Packets: Float64Array;
+  readonly ipip4Bytes: Float64Array;
+  readonly ipip6Packets: Float64Array;
+  readonly ipip6Bytes: Float64Array;
+  readonly gue4Packets: Float64Array;
+  readonly gue4Bytes: Float64Array;
+  readonly gue6Packets: Float64Array;
+  readonly gue6Bytes: Float64Array;
+  readonly sent: Float64Array;
+  readonly lastHop: Float64Array;
+  readonly noRoute: Float64Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.packets = new Float64Array(capacity);
+    this.ipip4Packets = new Float64Array(capacity);
+    this.ipip4Bytes = new Float64Array(capacity);
+    this.ipip6Packets = new Float64Array(capacity);
+    this.ipip6Bytes = new Float64Array(capacity);
+    this.gue4Packets = new Float64Array(capacity);
+    this.gue4Bytes = new Float64Array(capacity);
+    this.gue6Packets = new Float64Array(capacity);
+    this.gue6Bytes = new Float64Array(capacity);
+    this.sent = new Float64Array(capacity);
+    this.lastHop = new Float64Array(capacity);
+    this.noRoute = new Float64Array(capacity);
   }
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
     const i = this.length;
     if (i >= this.capacity) throw new OptionError('DecapsulatedColumns: all ' + this.capacity + ' rows are taken');
-    this.packets[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.ipip4Packets[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.ipip4Bytes[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+    this.ipip6Packets[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
+    this.ipip6Bytes[i] = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
+    this.gue4Packets[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+    this.gue4Bytes[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+    this.gue6Packets[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+    this.gue6Bytes[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+    this.sent[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+    this.lastHop[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
+    this.noRoute[i] = view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296;
     this.length = i + 1;
   }
 
@@ -112,5 +210,10 @@ export const globals = {
     name: 'gue_port',
     section: '.rodata',
     ...makeCodec<number>(2, (view, offset) => view.getUint16(offset, true), (view, offset, value) => view.setUint16(offset, value, true)),
+  },
+  egress: {
+    name: 'egress',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
 } as const;

@@ -92,12 +92,7 @@ export class PinFolder implements Disposable {
 
   /** The text that {@link writeState} wrote last; undefined if there is none. */
   readState(): string | undefined {
-    const path = join(this.path, 'state');
-    if (!existsSync(path)) return undefined;
-    using map = openPinnedMap(path) as ArrayMap;
-    const memory = map.memory(false);
-    const length = new DataView(memory.buffer, memory.byteOffset).getUint32(0, true);
-    return Buffer.from(memory.subarray(4, 4 + length)).toString('utf8');
+    return readPinnedState(this.path);
   }
 
   /** Replaces the state. If this process dies at any moment, a reader finds the old text or the new one. */
@@ -168,6 +163,11 @@ export class PinFolder implements Disposable {
     return join(this.path, `link_${ifindex}`);
   }
 
+  /** Removes the folder if nothing is pinned in it. */
+  removeEmpty(): void {
+    if (readdirSync(this.path).length === 0) this.remove();
+  }
+
   /** Removes all pins and the folder. */
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
@@ -183,6 +183,16 @@ export class PinFolder implements Disposable {
     if (this.#lock !== undefined) closeSync(this.#lock);
     this.#lock = undefined;
   }
+}
+
+/** The state that is pinned in a folder, whoever has its lock; undefined if there is none. @throws SyscallError */
+export function readPinnedState(folder: string): string | undefined {
+  const path = join(folder, 'state');
+  if (!existsSync(path)) return undefined;
+  using map = openPinnedMap(path) as ArrayMap;
+  const memory = map.memory(false);
+  const length = new DataView(memory.buffer, memory.byteOffset).getUint32(0, true);
+  return Buffer.from(memory.subarray(4, 4 + length)).toString('utf8');
 }
 
 /** @throws EbpfError if the folder is on no BPF file system. */

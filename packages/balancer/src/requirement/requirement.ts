@@ -46,6 +46,14 @@ export const decapsulatorFeatures = [
   ...['bpf_calls', 'global_data', 'known_constants', 'xdp_link'],
 ] as const as readonly FeatureName[];
 
+/** Features without which TCP server ids cannot be sent or returned. */
+export const serverIdFeatures = [
+  'global_data',
+  'known_constants',
+  'sk_storage',
+  'cgroup_link',
+] as const satisfies readonly FeatureName[];
+
 /** The things of a host that decide; others than the running one's can be given to try them. */
 export interface BalancerHost {
   readonly features: FeatureTable;

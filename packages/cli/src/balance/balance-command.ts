@@ -7,6 +7,7 @@ import { UsageError } from '../failure.js';
 import { colourModes } from '../text/colour.js';
 import { parseReadyFd } from '../trace/ready.js';
 import { tokenCommand } from './api-token-command.js';
+import { decapsulate, serverId, tryOut } from './real-commands.js';
 import { type BalanceRequest, flowActions, type Which } from './requests.js';
 
 const examples = `
@@ -51,6 +52,9 @@ export function balanceCommand(action: Act): Command {
     capture,
     stop,
     detach,
+    decapsulate,
+    serverId,
+    tryOut,
   ]) {
     command.addCommand(
       create(act)

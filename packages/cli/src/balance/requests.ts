@@ -89,7 +89,42 @@ export interface StopFlags extends Which {
   readonly keepForwarding?: boolean;
 }
 
+/** Flags of what leaves programs in the kernel. */
+export interface PinnedFlags extends General {
+  readonly name?: string;
+  readonly status?: boolean;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+  readonly metrics?: boolean;
+}
+
+export interface DecapsulateFlags extends PinnedFlags {
+  readonly address?: readonly string[];
+  readonly guePort?: number;
+  readonly mode?: 'native' | 'generic';
+  readonly egress?: boolean;
+}
+
+export interface ServerIdFlags extends PinnedFlags {
+  readonly return?: boolean;
+  readonly cgroup?: string;
+}
+
+export interface TryFlags extends General {
+  readonly reals: number;
+  /** Requests a second. */
+  readonly rate: number;
+  readonly readyFd?: number;
+}
+
 export type BalanceRequest =
+  | { readonly command: 'try'; readonly flags: TryFlags }
+  | {
+      readonly command: 'decapsulate';
+      readonly interfaces: readonly string[];
+      readonly flags: DecapsulateFlags;
+    }
+  | { readonly command: 'server-id'; readonly id: number | undefined; readonly flags: ServerIdFlags }
   | { readonly command: 'check'; readonly file: string; readonly flags: CheckFlags }
   | { readonly command: 'simulate'; readonly file: string; readonly flags: SimulateFlags }
   | { readonly command: 'run'; readonly file: string; readonly flags: RunFlags }

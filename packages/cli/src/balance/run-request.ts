@@ -35,6 +35,12 @@ export async function runBalanceRequest(
     case 'token-list':
     case 'token-remove':
       return await (await import('./api-tokens.js')).apiTokens(request, host, stdout);
+    case 'try':
+      return await (await import('./try/run-try.js')).runTry(request.flags, host, stdout);
+    case 'decapsulate':
+      return await (await import('./decapsulate.js')).decapsulate(request, stdout);
+    case 'server-id':
+      return await (await import('./server-id.js')).serverId(request, stdout);
     case 'capture':
       return await (await import('./capture.js')).capture(request.flags, host, stdout);
   }
