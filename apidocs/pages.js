@@ -11,7 +11,7 @@ export const pageGroups = {
   Commands: docs('trace', 'top', 'query', 'serve', 'balance', 'doctor'),
   'Tracing and history': docs('filter', 'page', 'history', 'api', 'networks', 'fleet'),
   'Beside other tools': docs('prometheus', 'grafana', 'export', 'clickhouse'),
-  Balancing: docs('balancer', 'reals', 'health', 'bgp', 'balance-api', 'mtu', 'metrics'),
+  Balancing: docs('balance-guide', 'balancer', 'reals', 'health', 'bgp', 'balance-api', 'mtu', 'metrics'),
   'How it works': docs('architecture', 'bench', 'discovery', 'centos8', 'lab', 'dependencies'),
   Libraries: readmes(
     ...['ebpf', 'tracer', 'balancer', 'history', 'server', 'web', 'http', 'config', 'cli'].map(

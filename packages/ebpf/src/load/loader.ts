@@ -16,6 +16,7 @@ import { raiseMemlock } from '../sys/memlock.js';
 import { Globals } from './globals.js';
 import { inlineConstants } from './inline-constants.js';
 import { fillKconfig, runningKernel } from './kconfig.js';
+import { type KernelOps, kernelOps, structOpsValue } from './kernel-ops.js';
 import { functionModules, resolveKernelSymbols } from './ksyms.js';
 import {
   type LoadedProgram,
@@ -40,7 +41,6 @@ import {
   relocateInstructions,
 } from './prepare.js';
 import type { TargetProgram } from './program-target.js';
-import { type KernelOps, kernelOps, structOpsValue } from './kernel-ops.js';
 
 /** Options of {@link Collection.load}. */
 export interface LoadOptions {

@@ -9,9 +9,9 @@ import { kernelSymbols } from '../features/symbols.js';
 import type { ProgramSpec } from '../object/spec.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { ProgramType } from '../uapi/program-types.js';
+import { structMemberTarget } from './kernel-ops.js';
 import { type ModuleTypes, withoutModuleBtf } from './module-types.js';
 import { functionOfProgram, type TargetProgram } from './program-target.js';
-import { structMemberTarget } from './kernel-ops.js';
 
 /** Names and kinds by which the kernel's BTF knows targets. */
 const conventions: ReadonlyMap<number, { readonly prefix: string; readonly kind: number }> = new Map([
