@@ -32,6 +32,8 @@ import { exitOnSignals, temporaryFolder } from './temporary.js';
 
 const unitTimeoutMs = 300_000;
 const rootTimeoutMs = 300_000;
+/** Some of the files of this machine alone make a system to install packages in. */
+const hereTimeoutMs = 900_000;
 /** Where guests find what the host's `WEIR_TEST_OBJECTS` and `WEIR_LOAD` name. */
 const guestObjects = '/weir-test/objects';
 const guestLoad = '/weir-test/load';
@@ -275,6 +277,11 @@ function rootRun(name: string, files: readonly string[], node: string | undefine
   return { name, files, concurrency: 1, timeoutMs: rootTimeoutMs, ownMounts: true, env, ...more };
 }
 
+/** Files that run on this machine alone. */
+function hereRun(...run: Parameters<typeof rootRun>): HostRun {
+  return { ...rootRun(...run), timeoutMs: hereTimeoutMs };
+}
+
 /** Runs one file after the other where exact counts are asked for, with nothing beside it. */
 async function runShare({ suffix, node, unit, root }: Share, here: Here): Promise<SuiteResult[]> {
   const { selection, env, witness } = here;
@@ -325,12 +332,12 @@ async function main(): Promise<void> {
     results.push(...(await runShare(share, here)));
     const { suffix, node, host } = share;
     if (witness !== undefined && host.length > 0)
-      results.push(await runOnHost(rootRun(`host only${suffix}`, host, node, here)));
+      results.push(await runOnHost(hereRun(`host only${suffix}`, host, node, here)));
   }
   const beside: HostRun[] = [];
   // These wait for half of their time, and so leave a guest enough.
   if (witness !== undefined && selection.nodes === undefined)
-    beside.push(rootRun('host only', files.host, undefined, here));
+    beside.push(hereRun('host only', files.host, undefined, here));
   if (selection.guests && !selection.kernels)
     beside.push({ name: 'lab', files: files.boot, concurrency: 1, timeoutMs: rootTimeoutMs, env });
   results.push(...(await runSideBySide(selection, jobs, beside, preparing, given)));
