@@ -114,6 +114,16 @@ describe('the newest rows of a table', () => {
     );
   });
 
+  it('are in the order of their ends, in whatever order they came', () => {
+    const first = withNewRows<string>(begun, [2, 1].map(row), [], { rows: 2, counts: 4 });
+    const next = withNewRows(first, [4, 3].map(row), [], { rows: 2, counts: 4 });
+    assert.deepEqual(ids(next), [at(3), at(4)]);
+    assert.deepEqual(
+      next.counts.map(({ id }) => id),
+      [at(1), at(2)],
+    );
+  });
+
   it('are those that an answer does not have', () => {
     const all = withNewRows<string>(begun, [1, 2, 3].map(row), [], { rows: 1, counts: 4 });
     assert.deepEqual(ids(newerThan(all, at(1))), [at(3)]);

@@ -4,7 +4,7 @@
 export interface NewestRows<Row> {
   /** All that was stored since is counted. Undefined: nothing is known. */
   readonly since: string | undefined;
-  /** The newest of them, in the order in which they came. */
+  /** The newest of them, the newest last. What ends at the same time on several CPUs comes in any order. */
   readonly rows: readonly NewRow<Row>[];
   /** How many there were besides, in order of the ids. */
   readonly counts: readonly NewCount[];
@@ -44,10 +44,11 @@ export function withNewRows<Row>(
   dropped: readonly NewCount[],
   most: KeptRows,
 ): NewestRows<Row> {
-  const kept = [...rows, ...more];
+  const kept = [...rows, ...more].sort((a, b) => compare(a.time, b.time));
   const gone = kept.splice(0, Math.max(0, kept.length - most.rows));
-  const all = [...counts];
-  for (const next of [...gone.map(({ id }) => ({ id, count: 1, dropped: 0 })), ...dropped]) {
+  const counted = [...counts, ...gone.map(({ id }) => ({ id, count: 1, dropped: 0 })), ...dropped];
+  const all: NewCount[] = [];
+  for (const next of counted.sort((a, b) => compare(a.id, b.id))) {
     const last = all.at(-1);
     if (last?.id !== next.id) all.push(next);
     else {
@@ -60,6 +61,11 @@ export function withNewRows<Row>(
     rows: kept,
     counts: all.slice(-most.counts),
   };
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /**
