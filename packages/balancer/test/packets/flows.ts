@@ -209,14 +209,18 @@ describe('a CPU without a table', () => {
 
 describe('a flood of new flows', () => {
   it('a flood of new flows is forwarded but not remembered', () => {
-    const balancer = open({ newFlowLimit: 10 });
-    set(balancer, [{ address: OLD }]);
-    const counts = counted(balancer, () => {
-      for (let i = 0; i < 25; i++) goesTo(balancer, { ...tcp4, sourcePort: 1000 + i }, OLD);
-    });
-    assert.equal(counts.transmitted, 25);
-    // A second may have passed meanwhile.
-    assert.ok(counts.flowFlood === 15 || counts.flowFlood === 5, `${counts.flowFlood}`);
+    for (let isWithinSecond = false; !isWithinSecond; ) {
+      const balancer = open({ newFlowLimit: 10 });
+      set(balancer, [{ address: OLD }]);
+      const began = performance.now();
+      const { transmitted, flowFlood = 0 } = counted(balancer, () => {
+        for (let i = 0; i < 25; i++) goesTo(balancer, { ...tcp4, sourcePort: 1000 + i }, OLD);
+      });
+      isWithinSecond = performance.now() - began < 1000;
+      assert.equal(transmitted, 25);
+      // 15 in one second, and down to 5 where its end is between; a slow machine needs more seconds.
+      if (isWithinSecond) assert.ok(flowFlood >= 5 && flowFlood <= 15, `${flowFlood}`);
+    }
   });
 });
 
