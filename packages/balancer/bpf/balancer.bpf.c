@@ -3,6 +3,7 @@
 #include "capture.h"
 #include "choose.h"
 #include "decapsulate.h"
+#include "direct.h"
 #include "encapsulate.h"
 #include "icmp.h"
 #include "nat.h"
@@ -38,6 +39,17 @@ static __always_inline bool is_local(const struct vip *vip, const struct real *r
 	return (vip->flags & VIP_LOCAL) && (real->flags & REAL_LOCAL);
 }
 
+static __always_inline int forward_direct(struct xdp_md *ctx, struct cpu *cpu, struct outcome *outcome)
+{
+	int verdict = send_direct(ctx, outcome->real);
+
+	if (verdict == XDP_DROP) {
+		outcome->reason = REASON_NO_NEIGHBOUR;
+		count(&cpu->counters.no_neighbour);
+	}
+	return verdict;
+}
+
 /* Sends a packet to its real. */
 static __always_inline int forward(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
 				   const struct vip *vip, const struct real *real, struct outcome *outcome)
@@ -45,9 +57,13 @@ static __always_inline int forward(struct xdp_md *ctx, struct cpu *cpu, const st
 	if (outcome->vip - 1 < MAX_VIPS)
 		count_traffic(&cpu->vips[outcome->vip - 1], packet->length);
 	count_traffic(&cpu->reals[outcome->real], packet->length);
-	if (is_local(vip, real)) {
-		count(&cpu->counters.local);
-		return XDP_PASS;
+	if (vip->flags & (VIP_LOCAL | VIP_DIRECT)) {
+		if (is_local(vip, real)) {
+			count(&cpu->counters.local);
+			return XDP_PASS;
+		}
+		if (vip->flags & VIP_DIRECT)
+			return forward_direct(ctx, cpu, outcome);
 	}
 	if (encapsulate(ctx, packet, real))
 		return XDP_TX;
@@ -77,7 +93,7 @@ static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u3
 	} else if (use_nat && (packet->flags & PACKET_ICMP_TRANSLATED)) {
 		outcome->reason = REASON_OTHER_PROTOCOL;
 		return XDP_PASS;
-	} else if (packet_end(ctx) - packet_start(ctx) > max_frame) {
+	} else if (packet_end(ctx) - packet_start(ctx) > max_frame && !(vip->flags & VIP_DIRECT)) {
 		outcome->reason = REASON_TOO_BIG;
 		count(&cpu->counters.too_big);
 		return dry ? XDP_DROP : answer_too_big(ctx, packet);

@@ -30,6 +30,7 @@ struct counters {
 	__u64 local;
 	__u64 decapsulated;
 	__u64 last_hop; /* dropped: out of a tunnel, with its TTL or hop limit used up */
+	__u64 no_neighbour; /* dropped: the MAC address of a real of direct routing is not known */
 	__u64 quic_id;
 	__u64 quic_initial; /* Initial and 0-RTT, whose id the client chose */
 	__u64 quic_without_id;

@@ -36,6 +36,8 @@ enum reason {
 	REASON_NAT_LAST_HOP,
 	/* Dropped: out of a tunnel, with its TTL or hop limit used up. */
 	REASON_LAST_HOP,
+	/* Dropped: the real's MAC address is not known. */
+	REASON_NO_NEIGHBOUR,
 	REASONS,
 };
 

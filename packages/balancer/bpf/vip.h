@@ -23,6 +23,8 @@ enum vip_flag {
 	VIP_UDP_MIGRATION = 1 << 9,
 	/* Both directions go through the balancer, without a tunnel. */
 	VIP_NAT = 1 << 10,
+	/* Reals are on the same network, and get packets as they are. */
+	VIP_DIRECT = 1 << 11,
 };
 
 /* A VIP's record. */

@@ -1,6 +1,6 @@
 /** A layer-4 load balancer: its programs, and the changes to their tables. */
 
-import type { BpfMap, DescriptorMap, Program } from '@weir/ebpf';
+import type { ArrayMap, BpfMap, DescriptorMap, Program } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
 import { macBytes } from './address.js';
 import { Capture, type CaptureOptions } from './datapath/capture.js';
@@ -23,6 +23,7 @@ import { resume } from './lifecycle/resume.js';
 import type { SavedKnowledge } from './lifecycle/state.js';
 import { NatNeighbours } from './nat/nat-neighbours.js';
 import type { NatStatus } from './nat/nat-table.js';
+import { type DirectRealStatus, DirectReals } from './next-hop/direct-reals.js';
 import type { RouterStatus } from './next-hop/router.js';
 import { Routers } from './next-hop/routers.js';
 import type { BalancerOptions } from './options.js';
@@ -58,6 +59,7 @@ export class Balancer implements Disposable {
   readonly #flows: KnownFlows;
   readonly #routers: Routers;
   readonly #neighbours: NatNeighbours | undefined;
+  readonly #direct: DirectReals;
 
   /**
    * Opens a balancer. With a `pin` that an earlier process used, it goes on where that one stopped, whether
@@ -105,6 +107,7 @@ export class Balancer implements Disposable {
     lifecycle.check();
     this.#routers = new Routers(settings, previous?.state.routerMacs ?? {});
     let programs: BalancerPrograms | undefined;
+    let direct: DirectReals | undefined;
     try {
       programs = loadOnOlder(() => new BalancerPrograms(settings, previous));
       this.#programs = programs;
@@ -117,11 +120,17 @@ export class Balancer implements Disposable {
         this.#save();
       });
       this.#neighbours = this.#openNeighbours();
+      const hops = this.#map('direct_hops') as ArrayMap;
+      const isKept = this.#programs.reused.has('direct_hops');
+      direct = new DirectReals(hops, isKept, () => this.#tables.directReals());
+      this.#direct = direct;
+      direct.open();
       lifecycle.attach(this.#programs);
       lifecycle.commit(this.#programs, this.#knowledge());
     } catch (error) {
       this.#routers[Symbol.dispose]();
       this.#neighbours?.[Symbol.dispose]();
+      direct?.[Symbol.dispose]();
       programs?.[Symbol.dispose]();
       throw error;
     }
@@ -158,6 +167,7 @@ export class Balancer implements Disposable {
    */
   setServices(changes: readonly (readonly [Service, ServiceSpec])[]): void {
     this.#tables.services.set(changes);
+    this.#direct.update();
     if (changes.some(([, { forwarding }]) => forwarding === 'nat')) this.#neighbours?.ask();
   }
 
@@ -177,7 +187,9 @@ export class Balancer implements Disposable {
    * @throws OptionError for an invalid address or port, and nothing is changed then; SyscallError
    */
   removeServices(services: readonly Service[]): number {
-    return this.#tables.services.remove(services);
+    const removed = this.#tables.services.remove(services);
+    this.#direct.update();
+    return removed;
   }
 
   /** The services with their settings and traffic. @throws SyscallError */
@@ -199,6 +211,11 @@ export class Balancer implements Disposable {
       ...this.#tables.counters.real(number),
       misses: this.#tables.counters.realMisses(number),
     }));
+  }
+
+  /** Reals of services with `forwarding: 'direct'`, and of their server ids and source routes. */
+  directReals(): DirectRealStatus[] {
+    return this.#direct.status();
   }
 
   /** Translated flows; `undefined` without the option `nat`. */
@@ -265,6 +282,7 @@ export class Balancer implements Disposable {
    */
   setServerId(id: number, address: string | undefined, port = 0): void {
     this.#tables.setServerId(id, address, port);
+    this.#direct.updateSoon();
   }
 
   /** Server ids and the addresses of their reals. */
@@ -281,6 +299,7 @@ export class Balancer implements Disposable {
    */
   setSourceRoute(prefix: string, address: string | undefined, port = 0): void {
     this.#tables.setSourceRoute(prefix, address, port);
+    this.#direct.updateSoon();
   }
 
   /** Source routes: prefixes and the addresses of their reals. */
@@ -391,6 +410,7 @@ export class Balancer implements Disposable {
   [Symbol.dispose](): void {
     this.#routers[Symbol.dispose]();
     this.#neighbours?.[Symbol.dispose]();
+    this.#direct[Symbol.dispose]();
     this.#lifecycle[Symbol.dispose]();
     this.#flows[Symbol.dispose]();
     this.#programs[Symbol.dispose]();

@@ -83,7 +83,7 @@ function ofReals(service: WholeService): Problem[] {
 function ofReal(service: WholeService, real: ServiceReal): Problem[] {
   const { address, weight = 1 } = real;
   const found =
-    service.forwarding === 'nat' ? ofTranslatedReal(service.address, real) : ofTunnelledReal(real);
+    service.forwarding === 'nat' ? ofTranslatedReal(service.address, real) : ofOtherReal(service, real);
   if (isWeight(weight)) return found;
   const message = `real ${address}: weight ${weight}: expected a whole number from 0 to ${MAX_WEIGHT}`;
   return [...found, { path: ['weight'], message }];
@@ -103,9 +103,10 @@ function ofTranslatedReal(vip: string, { address, local }: ServiceReal): Problem
   return found;
 }
 
-function ofTunnelledReal({ port = 0 }: ServiceReal): Problem[] {
+function ofOtherReal({ forwarding }: WholeService, { port = 0 }: ServiceReal): Problem[] {
   if (port === 0) return [];
-  const message = "port: a real's own port needs forwarding: nat, since a tunnel keeps the VIP's port";
+  const what = forwarding === 'direct' ? 'forwarding: direct' : 'a tunnel';
+  const message = `port: a real's own port needs forwarding: nat, since ${what} keeps the VIP's port`;
   return [{ path: ['port'], message }];
 }
 

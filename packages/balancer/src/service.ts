@@ -62,14 +62,19 @@ export interface ServiceReal {
   readonly down?: boolean;
 }
 
+export const forwardings = ['tunnel', 'direct', 'nat'] as const;
+/** How packets get to reals. */
+export type Forwarding = (typeof forwardings)[number];
+
 /** The specification of a service. */
 export interface ServiceSpec {
   readonly reals: readonly ServiceReal[];
   /**
    * `tunnel`: reals answer clients directly. `nat`: both directions go through the balancer, which translates addresses
-   * and ports; needs the balancer's option `nat`. Default `tunnel`.
+   * and ports; needs the balancer's option `nat`. `direct`: reals are on a network of this host, get packets as they are
+   * under their own MAC address, and answer clients directly. Default `tunnel`.
    */
-  readonly forwarding?: 'tunnel' | 'nat';
+  readonly forwarding?: Forwarding;
   readonly flags?: readonly ServiceFlag[];
   /** The way in which weights count. Default 2. */
   readonly ringVersion?: RingVersion;
@@ -77,10 +82,15 @@ export interface ServiceSpec {
 
 /** The slots of translated flows replace the flow table. */
 const natBits = VipFlag.VIP_NAT | VipFlag.VIP_NO_FLOW_TABLE;
+const forwardingBits: Readonly<Record<Forwarding, number>> = {
+  tunnel: 0,
+  direct: VipFlag.VIP_DIRECT,
+  nat: natBits,
+};
 
 export function flagsOf(spec: ServiceSpec): number {
-  const start = spec.forwarding === 'nat' ? natBits : 0;
-  return (spec.flags ?? []).reduce((bits, flag) => bits | flagBits[flag], start);
+  const { forwarding = 'tunnel', flags = [] } = spec;
+  return flags.reduce((bits, flag) => bits | flagBits[flag], forwardingBits[forwarding]);
 }
 
 /** A text that is the same for every way to write the service. */

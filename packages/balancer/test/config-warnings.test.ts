@@ -7,6 +7,7 @@ import type { HostView } from '../src/config/warnings.js';
 
 const host: HostView = {
   addresses: ['192.0.2.9', '2001:db8::9'],
+  networks: ['192.0.2.9/24', '2001:db8::9/64'],
   login: { address: '192.0.2.9', port: 22 },
   device: () => undefined,
   isProgram: (path) => path === '/bin/true',
@@ -45,6 +46,11 @@ for (const [vip, expected] of [
   [`address: 198.51.100.1, ${tcp}, reals: [{address: 255.255.255.255}]`, /no unicast address/],
   [`address: 198.51.100.1, ${tcp}, reals: [{address: 10.0.0.1, weight: 0}]`, /all weights are 0/],
   [`address: 198.51.100.1, ${tcp}, reals: [{address: 10.0.0.1, local: true}]`, /lacks the flag local/],
+  [`address: 198.51.100.1, ${tcp}, forwarding: direct, ${real}`, /10\.0\.0\.1 is on no network of this host/],
+  [
+    `address: 198.51.100.1, ${tcp}, forwarding: direct, reals: [{address: 192.0.2.7}, {address: 'fd00::7'}]`,
+    /^3:\d+ fd00::7 is on no network of this host/,
+  ],
   [`address: 198.51.100.1, ${tcp}, flags: [local], ${real}`, /none of its reals is local/],
   [`address: 198.51.100.1, ${tcp}, ${real}, onChange: [announce]`, /announce is no absolute path/],
   [`address: 198.51.100.1, ${tcp}, ${real}, onChange: [/no/such]`, /\/no\/such is not there/],

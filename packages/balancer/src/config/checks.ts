@@ -94,8 +94,9 @@ function ofCheck({ check, port, address, reals, forwarding }: VipConfig, above: 
     found.push({ path, message: 'port is missing: checks of a VIP of all ports need one' });
   }
   const isTunnelled = 'tunnel' in check && check.tunnel;
-  if (isTunnelled && forwarding === 'nat') {
-    found.push({ path: [...path, 'tunnel'], message: 'tunnel: VIPs with forwarding: nat have no tunnel' });
+  if (isTunnelled && forwarding !== 'tunnel') {
+    const message = `tunnel: VIPs with forwarding: ${forwarding} have no tunnel`;
+    found.push({ path: [...path, 'tunnel'], message });
   }
   if (isTunnelled && !keyPrefix(address).whole) {
     found.push({
@@ -166,7 +167,7 @@ function ofTunnels({ encapsulation, vips, serverIds, sourceRoutes }: Config): Fi
   const { source4, source6 } = encapsulation.gue;
   const remote = [
     ...vips.flatMap(({ forwarding, reals }) =>
-      forwarding === 'nat' ? [] : reals.filter(({ local }) => !local).map(({ address }) => address),
+      forwarding === 'tunnel' ? reals.filter(({ local }) => !local).map(({ address }) => address) : [],
     ),
     ...[...serverIds, ...sourceRoutes].map(({ real }) => real),
   ];

@@ -75,7 +75,7 @@ export function specOf(vip: VipConfig, weight = (real: RealConfig) => real.weigh
   return {
     reals: vip.reals.map((real) => realOf(real, weight(real))),
     flags: vip.flags,
-    ...(vip.forwarding === 'nat' && { forwarding: 'nat' }),
+    ...(vip.forwarding !== 'tunnel' && { forwarding: vip.forwarding }),
     ...(vip.ringVersion !== undefined && { ringVersion: vip.ringVersion }),
   };
 }

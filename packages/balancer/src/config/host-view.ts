@@ -7,8 +7,10 @@ import type { HostView } from './warnings.js';
 /** This host, as far as it can be seen without privileges. */
 export function thisHost(): HostView {
   const login = loginOf(sshConnection());
+  const own = Object.values(networkInterfaces()).flatMap((all = []) => all);
   return {
-    addresses: Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address)),
+    addresses: own.map(({ address }) => address),
+    networks: own.flatMap(({ cidr }) => cidr ?? []),
     login,
     device: deviceOf,
     isProgram,

@@ -26,7 +26,7 @@ import {
 } from '../limits.js';
 import type { NatOptions } from '../nat/nat-options.js';
 import type { BalancerOptions } from '../options.js';
-import { serviceFlags, vipName } from '../service.js';
+import { forwardings, serviceFlags, vipName } from '../service.js';
 import { apiSchema } from './api-schema.js';
 import { name, router, servicePort, statuses } from './fields.js';
 import { type SourceConfig, sourceSchema } from './source-schema.js';
@@ -149,7 +149,9 @@ const realSchema = z
     name: name
       .exactOptional()
       .describe('The name of the real. Default: its address, and its port if it has one.'),
-    address: address.describe('The address of the tunnel end; with NAT, that of the server.'),
+    address: address.describe(
+      'The address of the tunnel end; with forwarding direct or nat, that of the server.',
+    ),
     weight: z
       .int()
       .min(0)
@@ -184,9 +186,12 @@ export const vipSchema = z
       .exactOptional()
       .describe('1 only in ECMP groups with balancers that use it. Default 2.'),
     forwarding: z
-      .enum(['tunnel', 'nat'])
+      .enum(forwardings)
       .default('tunnel')
-      .describe('tunnel: reals answer clients directly. nat: both directions go through the balancer.'),
+      .describe(
+        'tunnel: reals answer clients directly. direct: so do they, without a tunnel, on a network of this host. ' +
+          'nat: both directions go through the balancer.',
+      ),
     reals: z
       .union([z.array(realSchema).min(1), sourceSchema])
       .describe('The servers: a list, or where they come from.'),

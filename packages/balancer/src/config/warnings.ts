@@ -1,6 +1,6 @@
 /** What is probably a mistake in a configuration that can be used. Pure functions, which receive what is known of the host. */
 import type { Finding, Path } from '@weir/config';
-import { canonicalAddress, formatAddress, parsePrefix } from '@weir/ebpf/address';
+import { canonicalAddress, formatAddress, parseNetwork, parsePrefix } from '@weir/ebpf/address';
 import type { DeviceFeatures } from '../device/device-features.js';
 import { deviceAdvice, frameLimits } from '../device/frame-limits.js';
 import { addressSpecialty, isPart, type Prefix } from './address-specialty.js';
@@ -11,6 +11,8 @@ import type { Config, VipConfig } from './schema.js';
 export interface HostView {
   /** The host's own addresses. */
   readonly addresses: readonly string[];
+  /** The networks of this host's devices, as addresses with a length (`192.0.2.9/24`); undefined if nobody knows. */
+  readonly networks: readonly string[] | undefined;
   /** This host's end of the connection through which somebody is logged in; undefined if there is none. */
   readonly login: { readonly address: string; readonly port: number } | undefined;
   /** A network device; undefined if there is none of that name, or nobody knows. */
@@ -22,6 +24,7 @@ export interface HostView {
 /** Nothing is known of the host, so only the file itself counts. */
 export const unknownHost: HostView = {
   addresses: [],
+  networks: undefined,
   login: undefined,
   device: () => undefined,
   isProgram: () => true,
@@ -60,7 +63,12 @@ export function warnings(config: Config, host: HostView = unknownHost): Finding[
   return [
     ...config.vips.flatMap((vip, index) => {
       const path = ['vips', index];
-      return [...ofAddress(vip, reals, host, path), ...ofReals(vip, path), ...ofLogin(vip, host, path)];
+      return [
+        ...ofAddress(vip, reals, host, path),
+        ...ofReals(vip, path),
+        ...ofNetworks(vip, host, path),
+        ...ofLogin(vip, host, path),
+      ];
     }),
     ...ofDevices(config, host),
     ...ofCommand(config.onChange, host, ['onChange']),
@@ -125,7 +133,7 @@ function ofReals({ reals, flags, forwarding, source }: VipConfig, above: Path): 
     if (what !== undefined && !local)
       return [{ path: [...path, index, 'address'], message: `${address} is ${what}: no real can have it` }];
     if (!local || flags.includes('local') || forwarding === 'nat') return [];
-    const message = `${canonicalAddress(address)} is local, but the VIP lacks the flag local: packets go into the tunnel`;
+    const message = `${canonicalAddress(address)} is local, but the VIP lacks the flag local: packets ${forwarding === 'direct' ? 'to it are dropped' : 'go into the tunnel'}`;
     return [{ path: [...path, index, 'local'], message }];
   });
   if (reals.every(({ weight }) => weight === 0))
@@ -136,6 +144,19 @@ function ofReals({ reals, flags, forwarding, source }: VipConfig, above: Path): 
       message: 'the VIP has the flag local, but none of its reals is local: no packet stays on this host',
     });
   return found;
+}
+
+/** Packets go directly only to reals on a network of this host. */
+function ofNetworks({ reals, forwarding }: VipConfig, { networks }: HostView, above: Path): Finding[] {
+  if (forwarding !== 'direct' || networks === undefined) return [];
+  return reals.flatMap(({ address, local }, index): Finding[] => {
+    const own = parsePrefix(address);
+    if (local || networks.some((network) => isPart(parseNetwork(network), own))) return [];
+    const message =
+      `${address} is on no network of this host, so packets to it are dropped: with forwarding: direct, ` +
+      'no router can be between the balancer and its reals';
+    return [{ path: [...above, 'reals', index, 'address'], message }];
+  });
 }
 
 function ofLogin({ address, port, protocol }: VipConfig, { login }: HostView, above: Path): Finding[] {

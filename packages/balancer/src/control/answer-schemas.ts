@@ -1,5 +1,6 @@
 /** What the commands of a balancer answer, for the OpenAPI document. */
 import { z } from 'zod';
+import { forwardings } from '../service.js';
 
 const time = z.iso.datetime();
 const traffic = {
@@ -48,7 +49,7 @@ export const vipStatus = z.strictObject({
   address: z.string(),
   port: z.int(),
   protocol: z.enum(['tcp', 'udp']),
-  forwarding: z.enum(['tunnel', 'nat']),
+  forwarding: z.enum(forwardings),
   flags: z.array(z.string()),
   state: z.enum(['unchecked', 'unknown', 'up', 'down']),
   ringStays: z.enum(['down', 'drained']).exactOptional().describe('Why the ring stays as it was.'),

@@ -33,6 +33,7 @@ import {
 } from './flow-requests.js';
 import { listenForMetrics, loadMetrics } from './metrics-listener.js';
 import { findReal, findVip } from './names.js';
+import { neighbourAdvice } from './neighbour-advice.js';
 import { defaultSocket, statePath } from './paths.js';
 import { type PcapStream, pcapStream, type StreamOptions } from './pcap-stream.js';
 import { dropPrivileges } from './privileges.js';
@@ -334,7 +335,7 @@ export class Daemon {
       started: this.#started.toISOString(),
       interfaces: this.#balancer.interfaces(),
       routers: this.#balancer.routers(),
-      advice: this.#advice(),
+      advice: [...this.#advice(), ...neighbourAdvice(this.#balancer.directReals())],
       over: elapsed(before, after),
       vips: vipStatuses(source, before, after),
       tables: this.#balancer.tables(),

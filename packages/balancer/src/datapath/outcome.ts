@@ -38,6 +38,7 @@ const reasonNames = {
   [Reason.REASON_NAT_EXHAUSTED]: 'nat-exhausted',
   [Reason.REASON_NAT_LAST_HOP]: 'nat-last-hop',
   [Reason.REASON_LAST_HOP]: 'last-hop',
+  [Reason.REASON_NO_NEIGHBOUR]: 'no-neighbour',
 } as const;
 
 /** The reason for a packet's verdict. The reasons from `quic-id` to `ring-flood` name what chose its real. */

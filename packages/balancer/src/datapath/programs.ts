@@ -218,6 +218,7 @@ export class BalancerPrograms implements Disposable {
       flow_addresses: this.cpuCount,
       fallback_flows: settings.fallbackFlows,
       reals: maxReals,
+      direct_hops: maxReals,
       id_slots: settings.serverIdSlots,
       source_routes: settings.maxSourceRoutes,
       global_flows: settings.maxGlobalFlows,

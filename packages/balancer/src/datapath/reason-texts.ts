@@ -28,6 +28,7 @@ const texts = {
   'nat-exhausted': 'no free port to translate to',
   'nat-last-hop': 'its last hop',
   'last-hop': 'its last hop, out of a tunnel',
+  'no-neighbour': "the real's MAC address is not known",
 } satisfies Readonly<Record<ReasonName, string>>;
 
 /** The reasons, as `weir balance capture --reason` and the API have them. */

@@ -14,7 +14,7 @@ import { encodeNumber } from './encode.js';
 import type { HandleTable } from './handle-table.js';
 import { IdSlots } from './id-slots.js';
 import type { BalancerPrograms } from './programs.js';
-import { RealRegistry } from './real-registry.js';
+import { type KnownReal, RealRegistry } from './real-registry.js';
 import { RealTable } from './real-table.js';
 import { ServiceTable } from './service-table.js';
 import { recordFormat } from './vip-record.js';
@@ -75,6 +75,17 @@ export class Tables {
       (table) => this.#sourceRoutes.restore(table),
     );
     this.reals.releaseUnheld();
+  }
+
+  /** Reals to which packets may go directly: those of direct services, and those that ids and routes name for them. */
+  directReals(): KnownReal[] {
+    const services = this.services.all().filter(({ spec }) => spec.forwarding === 'direct');
+    if (services.length === 0) return [];
+    const members = services.flatMap((served) => served.members.map(({ real }) => real));
+    const named = [...this.#serverIds.all(), ...this.#sourceRoutes.all()].flatMap(
+      ({ address, port }) => this.reals.find(address, port) ?? [],
+    );
+    return [...new Set([...members, ...named])].filter(({ local }) => !local);
   }
 
   /** @throws OptionError */

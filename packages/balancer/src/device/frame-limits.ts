@@ -19,7 +19,7 @@ export interface FrameLimits {
 export function tunnelBytes({ vips, encapsulation, serverIds, sourceRoutes }: Config): number {
   const reals = [
     ...vips.flatMap(({ forwarding, reals }) =>
-      forwarding === 'nat' ? [] : reals.filter(({ local }) => !local).map(({ address }) => address),
+      forwarding === 'tunnel' ? reals.filter(({ local }) => !local).map(({ address }) => address) : [],
     ),
     ...[...serverIds, ...sourceRoutes].map(({ real }) => real),
   ];

@@ -36,7 +36,8 @@ export const Reason = {
   REASON_NAT_EXHAUSTED: 19,
   REASON_NAT_LAST_HOP: 20,
   REASON_LAST_HOP: 21,
-  REASONS: 22,
+  REASON_NO_NEIGHBOUR: 22,
+  REASONS: 23,
 } as const;
 /** A value of `enum reason`; a kernel side that is newer may send others. */
 export type Reason = (typeof Reason)[keyof typeof Reason];
@@ -106,6 +107,7 @@ export const VipFlag = {
   VIP_STABLE_UDP: 256,
   VIP_UDP_MIGRATION: 512,
   VIP_NAT: 1024,
+  VIP_DIRECT: 2048,
 } as const;
 /** A value of `enum vip_flag`; a kernel side that is newer may send others. */
 export type VipFlag = (typeof VipFlag)[keyof typeof VipFlag];
@@ -294,6 +296,7 @@ export interface Counters {
   local: number;
   decapsulated: number;
   lastHop: number;
+  noNeighbour: number;
   quicId: number;
   quicInitial: number;
   quicWithoutId: number;
@@ -320,7 +323,7 @@ export interface Counters {
 }
 
 /** Bytes of `struct counters`. */
-export const sizeofCounters = 352;
+export const sizeofCounters = 360;
 
 /** Where the fields of `struct counters` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCounters = {
@@ -345,29 +348,30 @@ export const offsetsCounters = {
   local: 144,
   decapsulated: 152,
   lastHop: 160,
-  quicId: 168,
-  quicInitial: 176,
-  quicWithoutId: 184,
-  quicUnknownId: 192,
-  quicVersion1: 200,
-  quicVersion2: 208,
-  quicVersion3: 216,
-  serverId: 224,
-  serverWithoutId: 232,
-  serverUnknownId: 240,
-  stableUdp: 248,
-  stableUdpWithoutId: 256,
-  stableUdpUnknownId: 264,
-  icmpSmallMtu: 272,
-  natCreated: 280,
-  natExpired: 288,
-  natYielded: 296,
-  natExhausted: 304,
-  natUnknown: 312,
-  natLastHop: 320,
-  natNoNextHop: 328,
-  natReplies: 336,
-  natReplyBytes: 344,
+  noNeighbour: 168,
+  quicId: 176,
+  quicInitial: 184,
+  quicWithoutId: 192,
+  quicUnknownId: 200,
+  quicVersion1: 208,
+  quicVersion2: 216,
+  quicVersion3: 224,
+  serverId: 232,
+  serverWithoutId: 240,
+  serverUnknownId: 248,
+  stableUdp: 256,
+  stableUdpWithoutId: 264,
+  stableUdpUnknownId: 272,
+  icmpSmallMtu: 280,
+  natCreated: 288,
+  natExpired: 296,
+  natYielded: 304,
+  natExhausted: 312,
+  natUnknown: 320,
+  natLastHop: 328,
+  natNoNextHop: 336,
+  natReplies: 344,
+  natReplyBytes: 352,
 } as const;
 
 /** Decodes `struct counters` into a new object, or into one that is given, with all it contains. */
@@ -395,29 +399,30 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
       local: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
       decapsulated: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
       lastHop: view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296,
-      quicId: view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296,
-      quicInitial: view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296,
-      quicWithoutId: view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296,
-      quicUnknownId: view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296,
-      quicVersion1: view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296,
-      quicVersion2: view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296,
-      quicVersion3: view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296,
-      serverId: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
-      serverWithoutId: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
-      serverUnknownId: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
-      stableUdp: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
-      stableUdpWithoutId: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
-      stableUdpUnknownId: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
-      icmpSmallMtu: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
-      natCreated: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
-      natExpired: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
-      natYielded: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
-      natExhausted: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
-      natUnknown: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
-      natLastHop: view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296,
-      natNoNextHop: view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296,
-      natReplies: view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296,
-      natReplyBytes: view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296,
+      noNeighbour: view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296,
+      quicId: view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296,
+      quicInitial: view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296,
+      quicWithoutId: view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296,
+      quicUnknownId: view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296,
+      quicVersion1: view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296,
+      quicVersion2: view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296,
+      quicVersion3: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
+      serverId: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
+      serverWithoutId: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
+      serverUnknownId: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
+      stableUdp: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
+      stableUdpWithoutId: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
+      stableUdpUnknownId: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
+      icmpSmallMtu: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
+      natCreated: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
+      natExpired: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
+      natYielded: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
+      natExhausted: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
+      natUnknown: view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296,
+      natLastHop: view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296,
+      natNoNextHop: view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296,
+      natReplies: view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296,
+      natReplyBytes: view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296,
     };
   }
   into.packets = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -441,29 +446,30 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
   into.local = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
   into.decapsulated = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
   into.lastHop = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
-  into.quicId = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
-  into.quicInitial = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
-  into.quicWithoutId = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
-  into.quicUnknownId = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-  into.quicVersion1 = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
-  into.quicVersion2 = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
-  into.quicVersion3 = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
-  into.serverId = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
-  into.serverWithoutId = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
-  into.serverUnknownId = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-  into.stableUdp = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-  into.stableUdpWithoutId = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-  into.stableUdpUnknownId = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-  into.icmpSmallMtu = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-  into.natCreated = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-  into.natExpired = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-  into.natYielded = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-  into.natExhausted = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-  into.natUnknown = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-  into.natLastHop = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
-  into.natNoNextHop = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
-  into.natReplies = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
-  into.natReplyBytes = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+  into.noNeighbour = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
+  into.quicId = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+  into.quicInitial = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
+  into.quicWithoutId = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+  into.quicUnknownId = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
+  into.quicVersion1 = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
+  into.quicVersion2 = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
+  into.quicVersion3 = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
+  into.serverId = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
+  into.serverWithoutId = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+  into.serverUnknownId = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+  into.stableUdp = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+  into.stableUdpWithoutId = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+  into.stableUdpUnknownId = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+  into.icmpSmallMtu = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+  into.natCreated = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+  into.natExpired = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+  into.natYielded = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+  into.natExhausted = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+  into.natUnknown = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+  into.natLastHop = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+  into.natNoNextHop = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+  into.natReplies = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+  into.natReplyBytes = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
   return into;
 }
 
@@ -511,52 +517,54 @@ export function writeCounters(view: DataView, offset: number, value: Counters): 
   view.setUint32(offset + 156, Math.floor(value.decapsulated / 4294967296), true);
   view.setUint32(offset + 160, value.lastHop, true);
   view.setUint32(offset + 164, Math.floor(value.lastHop / 4294967296), true);
-  view.setUint32(offset + 168, value.quicId, true);
-  view.setUint32(offset + 172, Math.floor(value.quicId / 4294967296), true);
-  view.setUint32(offset + 176, value.quicInitial, true);
-  view.setUint32(offset + 180, Math.floor(value.quicInitial / 4294967296), true);
-  view.setUint32(offset + 184, value.quicWithoutId, true);
-  view.setUint32(offset + 188, Math.floor(value.quicWithoutId / 4294967296), true);
-  view.setUint32(offset + 192, value.quicUnknownId, true);
-  view.setUint32(offset + 196, Math.floor(value.quicUnknownId / 4294967296), true);
-  view.setUint32(offset + 200, value.quicVersion1, true);
-  view.setUint32(offset + 204, Math.floor(value.quicVersion1 / 4294967296), true);
-  view.setUint32(offset + 208, value.quicVersion2, true);
-  view.setUint32(offset + 212, Math.floor(value.quicVersion2 / 4294967296), true);
-  view.setUint32(offset + 216, value.quicVersion3, true);
-  view.setUint32(offset + 220, Math.floor(value.quicVersion3 / 4294967296), true);
-  view.setUint32(offset + 224, value.serverId, true);
-  view.setUint32(offset + 228, Math.floor(value.serverId / 4294967296), true);
-  view.setUint32(offset + 232, value.serverWithoutId, true);
-  view.setUint32(offset + 236, Math.floor(value.serverWithoutId / 4294967296), true);
-  view.setUint32(offset + 240, value.serverUnknownId, true);
-  view.setUint32(offset + 244, Math.floor(value.serverUnknownId / 4294967296), true);
-  view.setUint32(offset + 248, value.stableUdp, true);
-  view.setUint32(offset + 252, Math.floor(value.stableUdp / 4294967296), true);
-  view.setUint32(offset + 256, value.stableUdpWithoutId, true);
-  view.setUint32(offset + 260, Math.floor(value.stableUdpWithoutId / 4294967296), true);
-  view.setUint32(offset + 264, value.stableUdpUnknownId, true);
-  view.setUint32(offset + 268, Math.floor(value.stableUdpUnknownId / 4294967296), true);
-  view.setUint32(offset + 272, value.icmpSmallMtu, true);
-  view.setUint32(offset + 276, Math.floor(value.icmpSmallMtu / 4294967296), true);
-  view.setUint32(offset + 280, value.natCreated, true);
-  view.setUint32(offset + 284, Math.floor(value.natCreated / 4294967296), true);
-  view.setUint32(offset + 288, value.natExpired, true);
-  view.setUint32(offset + 292, Math.floor(value.natExpired / 4294967296), true);
-  view.setUint32(offset + 296, value.natYielded, true);
-  view.setUint32(offset + 300, Math.floor(value.natYielded / 4294967296), true);
-  view.setUint32(offset + 304, value.natExhausted, true);
-  view.setUint32(offset + 308, Math.floor(value.natExhausted / 4294967296), true);
-  view.setUint32(offset + 312, value.natUnknown, true);
-  view.setUint32(offset + 316, Math.floor(value.natUnknown / 4294967296), true);
-  view.setUint32(offset + 320, value.natLastHop, true);
-  view.setUint32(offset + 324, Math.floor(value.natLastHop / 4294967296), true);
-  view.setUint32(offset + 328, value.natNoNextHop, true);
-  view.setUint32(offset + 332, Math.floor(value.natNoNextHop / 4294967296), true);
-  view.setUint32(offset + 336, value.natReplies, true);
-  view.setUint32(offset + 340, Math.floor(value.natReplies / 4294967296), true);
-  view.setUint32(offset + 344, value.natReplyBytes, true);
-  view.setUint32(offset + 348, Math.floor(value.natReplyBytes / 4294967296), true);
+  view.setUint32(offset + 168, value.noNeighbour, true);
+  view.setUint32(offset + 172, Math.floor(value.noNeighbour / 4294967296), true);
+  view.setUint32(offset + 176, value.quicId, true);
+  view.setUint32(offset + 180, Math.floor(value.quicId / 4294967296), true);
+  view.setUint32(offset + 184, value.quicInitial, true);
+  view.setUint32(offset + 188, Math.floor(value.quicInitial / 4294967296), true);
+  view.setUint32(offset + 192, value.quicWithoutId, true);
+  view.setUint32(offset + 196, Math.floor(value.quicWithoutId / 4294967296), true);
+  view.setUint32(offset + 200, value.quicUnknownId, true);
+  view.setUint32(offset + 204, Math.floor(value.quicUnknownId / 4294967296), true);
+  view.setUint32(offset + 208, value.quicVersion1, true);
+  view.setUint32(offset + 212, Math.floor(value.quicVersion1 / 4294967296), true);
+  view.setUint32(offset + 216, value.quicVersion2, true);
+  view.setUint32(offset + 220, Math.floor(value.quicVersion2 / 4294967296), true);
+  view.setUint32(offset + 224, value.quicVersion3, true);
+  view.setUint32(offset + 228, Math.floor(value.quicVersion3 / 4294967296), true);
+  view.setUint32(offset + 232, value.serverId, true);
+  view.setUint32(offset + 236, Math.floor(value.serverId / 4294967296), true);
+  view.setUint32(offset + 240, value.serverWithoutId, true);
+  view.setUint32(offset + 244, Math.floor(value.serverWithoutId / 4294967296), true);
+  view.setUint32(offset + 248, value.serverUnknownId, true);
+  view.setUint32(offset + 252, Math.floor(value.serverUnknownId / 4294967296), true);
+  view.setUint32(offset + 256, value.stableUdp, true);
+  view.setUint32(offset + 260, Math.floor(value.stableUdp / 4294967296), true);
+  view.setUint32(offset + 264, value.stableUdpWithoutId, true);
+  view.setUint32(offset + 268, Math.floor(value.stableUdpWithoutId / 4294967296), true);
+  view.setUint32(offset + 272, value.stableUdpUnknownId, true);
+  view.setUint32(offset + 276, Math.floor(value.stableUdpUnknownId / 4294967296), true);
+  view.setUint32(offset + 280, value.icmpSmallMtu, true);
+  view.setUint32(offset + 284, Math.floor(value.icmpSmallMtu / 4294967296), true);
+  view.setUint32(offset + 288, value.natCreated, true);
+  view.setUint32(offset + 292, Math.floor(value.natCreated / 4294967296), true);
+  view.setUint32(offset + 296, value.natExpired, true);
+  view.setUint32(offset + 300, Math.floor(value.natExpired / 4294967296), true);
+  view.setUint32(offset + 304, value.natYielded, true);
+  view.setUint32(offset + 308, Math.floor(value.natYielded / 4294967296), true);
+  view.setUint32(offset + 312, value.natExhausted, true);
+  view.setUint32(offset + 316, Math.floor(value.natExhausted / 4294967296), true);
+  view.setUint32(offset + 320, value.natUnknown, true);
+  view.setUint32(offset + 324, Math.floor(value.natUnknown / 4294967296), true);
+  view.setUint32(offset + 328, value.natLastHop, true);
+  view.setUint32(offset + 332, Math.floor(value.natLastHop / 4294967296), true);
+  view.setUint32(offset + 336, value.natNoNextHop, true);
+  view.setUint32(offset + 340, Math.floor(value.natNoNextHop / 4294967296), true);
+  view.setUint32(offset + 344, value.natReplies, true);
+  view.setUint32(offset + 348, Math.floor(value.natReplies / 4294967296), true);
+  view.setUint32(offset + 352, value.natReplyBytes, true);
+  view.setUint32(offset + 356, Math.floor(value.natReplyBytes / 4294967296), true);
 }
 
 /** `struct traffic` */
@@ -652,7 +660,7 @@ export interface Cpu {
 }
 
 /** Bytes of `struct cpu`. */
-export const sizeofCpu = 655840;
+export const sizeofCpu = 655848;
 
 /** Where the fields of `struct cpu` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCpu = {
@@ -668,10 +676,10 @@ export const offsetsCpu = {
   packet: 56,
   vipKey: 104,
   counters: 128,
-  vips: 480,
-  reals: 66016,
-  vipMisses: 328160,
-  realMisses: 393696,
+  vips: 488,
+  reals: 66024,
+  vipMisses: 328168,
+  realMisses: 393704,
 } as const;
 
 /** Decodes `struct cpu` into a new object, or into one that is given, with all it contains. */
@@ -690,10 +698,10 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
       packet: readPacket(view, offset + 56),
       vipKey: readVipKey(view, offset + 104),
       counters: readCounters(view, offset + 128),
-      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 480 + i * 16)),
-      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66016 + i * 16)),
-      vipMisses: readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328160 + i * 16)),
-      realMisses: readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393696 + i * 16)),
+      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 488 + i * 16)),
+      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66024 + i * 16)),
+      vipMisses: readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328168 + i * 16)),
+      realMisses: readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393704 + i * 16)),
     };
   }
   into.jiffies = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -708,16 +716,16 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
   readPacket(view, offset + 56, into.packet);
   readVipKey(view, offset + 104, into.vipKey);
   readCounters(view, offset + 128, into.counters);
-  readElements(into.vips, (i) => readTraffic(view, offset + 480 + i * 16));
-  readElements(into.reals, (i) => readTraffic(view, offset + 66016 + i * 16));
-  readElements(into.vipMisses, (i) => readMisses(view, offset + 328160 + i * 16));
-  readElements(into.realMisses, (i) => readMisses(view, offset + 393696 + i * 16));
+  readElements(into.vips, (i) => readTraffic(view, offset + 488 + i * 16));
+  readElements(into.reals, (i) => readTraffic(view, offset + 66024 + i * 16));
+  readElements(into.vipMisses, (i) => readMisses(view, offset + 328168 + i * 16));
+  readElements(into.realMisses, (i) => readMisses(view, offset + 393704 + i * 16));
   return into;
 }
 
 /** Encodes `struct cpu`; bytes between the fields become zero. */
 export function writeCpu(view: DataView, offset: number, value: Cpu): void {
-  zeroBytes(view, offset, 655840);
+  zeroBytes(view, offset, 655848);
   view.setUint32(offset, value.jiffies, true);
   view.setUint32(offset + 4, Math.floor(value.jiffies / 4294967296), true);
   view.setUint32(offset + 8, value.windowNs, true);
@@ -732,10 +740,10 @@ export function writeCpu(view: DataView, offset: number, value: Cpu): void {
   writePacket(view, offset + 56, value.packet);
   writeVipKey(view, offset + 104, value.vipKey);
   writeCounters(view, offset + 128, value.counters);
-  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 480 + i * 16, item));
-  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 66016 + i * 16, item));
-  writeElements(value.vipMisses, 4096, (i, item) => writeMisses(view, offset + 328160 + i * 16, item));
-  writeElements(value.realMisses, 16384, (i, item) => writeMisses(view, offset + 393696 + i * 16, item));
+  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 488 + i * 16, item));
+  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 66024 + i * 16, item));
+  writeElements(value.vipMisses, 4096, (i, item) => writeMisses(view, offset + 328168 + i * 16, item));
+  writeElements(value.realMisses, 16384, (i, item) => writeMisses(view, offset + 393704 + i * 16, item));
 }
 
 /** Many of `struct cpu`, one array a field. Elements from `length` on mean nothing. */
@@ -789,6 +797,7 @@ export class CpuColumns {
   readonly countersLocal: Float64Array;
   readonly countersDecapsulated: Float64Array;
   readonly countersLastHop: Float64Array;
+  readonly countersNoNeighbour: Float64Array;
   readonly countersQuicId: Float64Array;
   readonly countersQuicInitial: Float64Array;
   readonly countersQuicWithoutId: Float64Array;
@@ -866,6 +875,7 @@ export class CpuColumns {
     this.countersLocal = new Float64Array(capacity);
     this.countersDecapsulated = new Float64Array(capacity);
     this.countersLastHop = new Float64Array(capacity);
+    this.countersNoNeighbour = new Float64Array(capacity);
     this.countersQuicId = new Float64Array(capacity);
     this.countersQuicInitial = new Float64Array(capacity);
     this.countersQuicWithoutId = new Float64Array(capacity);
@@ -946,33 +956,34 @@ export class CpuColumns {
     this.countersLocal[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
     this.countersDecapsulated[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
     this.countersLastHop[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-    this.countersQuicId[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-    this.countersQuicInitial[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-    this.countersQuicWithoutId[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-    this.countersQuicUnknownId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
-    this.countersQuicVersion1[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
-    this.countersQuicVersion2[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
-    this.countersQuicVersion3[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
-    this.countersServerId[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
-    this.countersServerWithoutId[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
-    this.countersServerUnknownId[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
-    this.countersStableUdp[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
-    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
-    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
-    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
-    this.countersNatCreated[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
-    this.countersNatExpired[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
-    this.countersNatYielded[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
-    this.countersNatExhausted[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
-    this.countersNatUnknown[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
-    this.countersNatLastHop[i] = view.getUint32(offset + 448, true) + view.getUint32(offset + 452, true) * 4294967296;
-    this.countersNatNoNextHop[i] = view.getUint32(offset + 456, true) + view.getUint32(offset + 460, true) * 4294967296;
-    this.countersNatReplies[i] = view.getUint32(offset + 464, true) + view.getUint32(offset + 468, true) * 4294967296;
-    this.countersNatReplyBytes[i] = view.getUint32(offset + 472, true) + view.getUint32(offset + 476, true) * 4294967296;
-    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 480 + i * 16));
-    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66016 + i * 16));
-    this.vipMisses[i] = readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328160 + i * 16));
-    this.realMisses[i] = readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393696 + i * 16));
+    this.countersNoNeighbour[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+    this.countersQuicId[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+    this.countersQuicInitial[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+    this.countersQuicWithoutId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+    this.countersQuicUnknownId[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+    this.countersQuicVersion1[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+    this.countersQuicVersion2[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+    this.countersQuicVersion3[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
+    this.countersServerId[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
+    this.countersServerWithoutId[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
+    this.countersServerUnknownId[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
+    this.countersStableUdp[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
+    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
+    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
+    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
+    this.countersNatCreated[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
+    this.countersNatExpired[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
+    this.countersNatYielded[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
+    this.countersNatExhausted[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
+    this.countersNatUnknown[i] = view.getUint32(offset + 448, true) + view.getUint32(offset + 452, true) * 4294967296;
+    this.countersNatLastHop[i] = view.getUint32(offset + 456, true) + view.getUint32(offset + 460, true) * 4294967296;
+    this.countersNatNoNextHop[i] = view.getUint32(offset + 464, true) + view.getUint32(offset + 468, true) * 4294967296;
+    this.countersNatReplies[i] = view.getUint32(offset + 472, true) + view.getUint32(offset + 476, true) * 4294967296;
+    this.countersNatReplyBytes[i] = view.getUint32(offset + 480, true) + view.getUint32(offset + 484, true) * 4294967296;
+    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 488 + i * 16));
+    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66024 + i * 16));
+    this.vipMisses[i] = readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328168 + i * 16));
+    this.realMisses[i] = readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393704 + i * 16));
     this.length = i + 1;
   }
 
@@ -1028,45 +1039,6 @@ export function writeVipPrefix(view: DataView, offset: number, value: VipPrefix)
   view.setUint8(offset + 6, value.protocol);
   view.setUint8(offset + 7, value.ipv6);
   writeElements(value.address, 4, (i, item) => view.setUint32(offset + 8 + i * 4, item, true));
-}
-
-/** `struct flow` */
-export interface Flow {
-  id: bigint;
-  ports: number;
-  kind: number;
-}
-
-/** Bytes of `struct flow`. */
-export const sizeofFlow = 16;
-
-/** Where the fields of `struct flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsFlow = {
-  id: 0,
-  ports: 8,
-  kind: 12,
-} as const;
-
-/** Decodes `struct flow` into a new object, or into one that is given, with all it contains. */
-export function readFlow(view: DataView, offset: number, into?: Flow): Flow {
-  if (into === undefined) {
-    return {
-      id: view.getBigUint64(offset, true),
-      ports: view.getUint32(offset + 8, true),
-      kind: view.getUint32(offset + 12, true),
-    };
-  }
-  into.id = view.getBigUint64(offset, true);
-  into.ports = view.getUint32(offset + 8, true);
-  into.kind = view.getUint32(offset + 12, true);
-  return into;
-}
-
-/** Encodes `struct flow`; bytes between the fields become zero. */
-export function writeFlow(view: DataView, offset: number, value: Flow): void {
-  view.setBigUint64(offset, value.id, true);
-  view.setUint32(offset + 8, value.ports, true);
-  view.setUint32(offset + 12, value.kind, true);
 }
 
 /** `struct next_hop` */
@@ -1168,6 +1140,130 @@ export class NextHopColumns {
   clear(): void {
     this.length = 0;
   }
+}
+
+/** `struct direct_hop` */
+export interface DirectHop {
+  interface: number;
+  destinationFront: number;
+  destinationBack: number;
+  sourceFront: number;
+  sourceBack: number;
+}
+
+/** Bytes of `struct direct_hop`. */
+export const sizeofDirectHop = 16;
+
+/** Where the fields of `struct direct_hop` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsDirectHop = {
+  interface: 0,
+  destinationFront: 4,
+  destinationBack: 8,
+  sourceFront: 10,
+  sourceBack: 12,
+} as const;
+
+/** Decodes `struct direct_hop` into a new object, or into one that is given, with all it contains. */
+export function readDirectHop(view: DataView, offset: number, into?: DirectHop): DirectHop {
+  if (into === undefined) {
+    return {
+      interface: view.getUint32(offset, true),
+      destinationFront: view.getUint32(offset + 4, true),
+      destinationBack: view.getUint16(offset + 8, true),
+      sourceFront: view.getUint16(offset + 10, true),
+      sourceBack: view.getUint32(offset + 12, true),
+    };
+  }
+  into.interface = view.getUint32(offset, true);
+  into.destinationFront = view.getUint32(offset + 4, true);
+  into.destinationBack = view.getUint16(offset + 8, true);
+  into.sourceFront = view.getUint16(offset + 10, true);
+  into.sourceBack = view.getUint32(offset + 12, true);
+  return into;
+}
+
+/** Encodes `struct direct_hop`; bytes between the fields become zero. */
+export function writeDirectHop(view: DataView, offset: number, value: DirectHop): void {
+  view.setUint32(offset, value.interface, true);
+  view.setUint32(offset + 4, value.destinationFront, true);
+  view.setUint16(offset + 8, value.destinationBack, true);
+  view.setUint16(offset + 10, value.sourceFront, true);
+  view.setUint32(offset + 12, value.sourceBack, true);
+}
+
+/** Many of `struct direct_hop`, one array a field. Elements from `length` on mean nothing. */
+export class DirectHopColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly interface: Uint32Array;
+  readonly destinationFront: Uint32Array;
+  readonly destinationBack: Uint16Array;
+  readonly sourceFront: Uint16Array;
+  readonly sourceBack: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.interface = new Uint32Array(capacity);
+    this.destinationFront = new Uint32Array(capacity);
+    this.destinationBack = new Uint16Array(capacity);
+    this.sourceFront = new Uint16Array(capacity);
+    this.sourceBack = new Uint32Array(capacity);
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('DirectHopColumns: all ' + this.capacity + ' rows are taken');
+    this.interface[i] = view.getUint32(offset, true);
+    this.destinationFront[i] = view.getUint32(offset + 4, true);
+    this.destinationBack[i] = view.getUint16(offset + 8, true);
+    this.sourceFront[i] = view.getUint16(offset + 10, true);
+    this.sourceBack[i] = view.getUint32(offset + 12, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct flow` */
+export interface Flow {
+  id: bigint;
+  ports: number;
+  kind: number;
+}
+
+/** Bytes of `struct flow`. */
+export const sizeofFlow = 16;
+
+/** Where the fields of `struct flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsFlow = {
+  id: 0,
+  ports: 8,
+  kind: 12,
+} as const;
+
+/** Decodes `struct flow` into a new object, or into one that is given, with all it contains. */
+export function readFlow(view: DataView, offset: number, into?: Flow): Flow {
+  if (into === undefined) {
+    return {
+      id: view.getBigUint64(offset, true),
+      ports: view.getUint32(offset + 8, true),
+      kind: view.getUint32(offset + 12, true),
+    };
+  }
+  into.id = view.getBigUint64(offset, true);
+  into.ports = view.getUint32(offset + 8, true);
+  into.kind = view.getUint32(offset + 12, true);
+  return into;
+}
+
+/** Encodes `struct flow`; bytes between the fields become zero. */
+export function writeFlow(view: DataView, offset: number, value: Flow): void {
+  view.setBigUint64(offset, value.id, true);
+  view.setUint32(offset + 8, value.ports, true);
+  view.setUint32(offset + 12, value.kind, true);
 }
 
 /** `struct vip_slot` */
@@ -2497,6 +2593,16 @@ export const maps = {
     key: makeCodec<VipPrefix>(sizeofVipPrefix, (view, offset) => readVipPrefix(view, offset), writeVipPrefix),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
+  nextHops: {
+    name: 'next_hops',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<NextHop>(sizeofNextHop, (view, offset) => readNextHop(view, offset), writeNextHop),
+  },
+  directHops: {
+    name: 'direct_hops',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<DirectHop>(sizeofDirectHop, (view, offset) => readDirectHop(view, offset), writeDirectHop),
+  },
   natClients: {
     name: 'nat_clients',
     key: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
@@ -2506,11 +2612,6 @@ export const maps = {
     name: 'nat_claims',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-  },
-  nextHops: {
-    name: 'next_hops',
-    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<NextHop>(sizeofNextHop, (view, offset) => readNextHop(view, offset), writeNextHop),
   },
   nextProgram: {
     name: 'next_program',

@@ -122,8 +122,11 @@ export class CheckedServices implements Disposable {
     for (const { service, spec, check, agent } of services) {
       if (agent !== undefined) for (const { address } of spec.reals) agentTarget(address, agent);
       if (check === undefined) continue;
-      if (check.tunnel === true && spec.forwarding === 'nat') {
-        throw new OptionError('tunnel: a service with forwarding: nat has no tunnel for its checks');
+      const { forwarding = 'tunnel' } = spec;
+      if (check.tunnel === true && forwarding !== 'tunnel') {
+        throw new OptionError(
+          `tunnel: a service with forwarding: ${forwarding} has no tunnel for its checks`,
+        );
       }
       this.#checker.targets(service, spec.reals, check);
     }

@@ -61,6 +61,10 @@ const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
     help: 'Packets that could not be put into a tunnel, dropped.',
   },
   local: { name: 'local_packets_total', help: 'Packets that were left to this host, as service or real.' },
+  noNeighbour: {
+    name: 'unknown_neighbour_packets_total',
+    help: 'Packets to a real of direct routing whose MAC address is not known, dropped.',
+  },
   lastHop: {
     name: 'last_hop_packets_total',
     help: 'Packets out of a tunnel whose TTL or hop limit was used up, dropped.',

@@ -35,10 +35,6 @@ function view(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && Buffer.compare(a, b) === 0;
-}
-
 /** The default gateway of a device, or of any: IPv4 before IPv6, then the least metric. */
 export function defaultGateway(socket: NetlinkSocket, ifindex: number | undefined): NextHop | undefined {
   for (const version of [2, 10]) {
@@ -96,28 +92,40 @@ export function deviceTowards(socket: NetlinkSocket, address: string): number | 
 }
 
 /** Looks up a neighbour's MAC address; undefined if the kernel does not know it. */
-export function findNeighbour(
-  socket: NetlinkSocket,
-  { ifindex, address }: NextHop,
-): KnownNeighbour | undefined {
-  const request = neighbourMessage(address, 0, 0);
+export function findNeighbour(socket: NetlinkSocket, hop: NextHop): KnownNeighbour | undefined {
+  return listNeighbours(socket, family(hop.address))(hop);
+}
+
+/** Finds neighbours in a list. */
+export type Neighbours = (hop: NextHop) => KnownNeighbour | undefined;
+
+/** Lists the neighbours whose MAC addresses the kernel knows. @param of A family; 0 for all. @throws SyscallError */
+export function listNeighbours(socket: NetlinkSocket, of = 0): Neighbours {
+  const request = new Uint8Array(12);
+  request[0] = of;
   const replies = socket.request({
     type: Message.getNeighbour,
     flags: NetlinkFlag.dump,
     payload: request,
     what: 'list neighbours',
   });
+  const known = new Map<string, KnownNeighbour>();
   for (const { payload } of replies) {
     const state = view(payload).getUint16(8, true);
-    if (view(payload).getInt32(4, true) !== ifindex || (state & State.usable) === 0) continue;
+    if ((state & State.usable) === 0) continue;
     const attributes = decodeAttributes(payload.subarray(12));
     const mac = attributes.get(Neighbour.linkAddress);
-    if (mac?.length === 6 && sameBytes(attributes.get(Neighbour.destination), address)) {
-      const text = Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join(':');
-      return { mac: text, stale: state === State.stale };
-    }
+    const address = attributes.get(Neighbour.destination);
+    if (mac?.length !== 6 || address === undefined) continue;
+    const text = Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+    const ifindex = view(payload).getInt32(4, true);
+    known.set(hopKey({ ifindex, address }), { mac: text, stale: state === State.stale });
   }
-  return undefined;
+  return (hop) => known.get(hopKey(hop));
+}
+
+function hopKey({ ifindex, address }: NextHop): string {
+  return `${ifindex} ${Buffer.from(address).toString('hex')}`;
 }
 
 /** Makes the kernel ask for a neighbour's MAC address (ARP, neighbour discovery). @throws SyscallError */

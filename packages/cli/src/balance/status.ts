@@ -144,6 +144,7 @@ const notes = {
   malformed: 'malformed packets, dropped',
   emptySlot: 'packets without a real, dropped',
   encapsulationFailed: 'packets that could not be put into a tunnel, dropped',
+  noNeighbour: 'packets to reals whose MAC address is not known, dropped',
   tooBig: 'packets that were too big',
   flowFallback: 'packets on CPUs without a flow table',
   flowFlood: 'new flows that were not remembered, as there were too many',

@@ -49,7 +49,7 @@ export interface SeenVip {
   readonly address: string;
   readonly port: number;
   readonly protocol: 'tcp' | 'udp';
-  readonly forwarding: 'tunnel' | 'nat';
+  readonly forwarding: 'tunnel' | 'direct' | 'nat';
   readonly state: 'unchecked' | 'unknown' | 'up' | 'down';
   /** Since the start. */
   readonly packets: number;
@@ -110,7 +110,7 @@ const vip: z.ZodType<SeenVip> = z.object({
   address: text,
   port,
   protocol,
-  forwarding: z.enum(['tunnel', 'nat']),
+  forwarding: z.enum(['tunnel', 'direct', 'nat']),
   state: z.enum(['unchecked', 'unknown', 'up', 'down']),
   ...traffic,
   reals: z.array(real).max(MOST_REALS),

@@ -35,7 +35,7 @@ export const balancerVipJson = z.strictObject({
   address: z.string(),
   port,
   protocol: z.enum(['tcp', 'udp']),
-  forwarding: z.enum(['tunnel', 'nat']),
+  forwarding: z.enum(['tunnel', 'direct', 'nat']),
   state: z.enum(['unchecked', 'unknown', 'up', 'down']),
   ...trafficJson,
   reals: z.array(balancerRealJson).describe('The traffic of a real is that of all its VIPs.'),
