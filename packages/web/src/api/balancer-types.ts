@@ -31,7 +31,7 @@ export interface BalancerVip extends BalancerTraffic {
   readonly address: string;
   readonly port: number;
   readonly protocol: 'tcp' | 'udp';
-  readonly forwarding: 'tunnel' | 'nat';
+  readonly forwarding: 'tunnel' | 'direct' | 'nat';
   readonly state: 'unchecked' | 'unknown' | 'up' | 'down';
   readonly reals: readonly BalancerReal[];
 }

@@ -53,6 +53,7 @@ export function VipsPanel({ balancer, vip: chosen, series }: VipsProps): VNode {
                   <p class="balancer-more">
                     <Name name={`${endText(address, port)}/${protocol}`} />
                     {forwarding === 'nat' && ', NAT'}
+                    {forwarding === 'direct' && ', direct'}
                   </p>
                 </th>
                 <td>
