@@ -5,6 +5,8 @@ import { type ColourMode, colourModes } from '../text/colour.js';
 /** Parsed flags, by commander's names. */
 export interface DoctorFlags {
   readonly json?: boolean;
+  /** The file to make; true for the one of the default name. */
+  readonly bundle?: string | true;
   readonly color: ColourMode;
   readonly btf?: string;
   readonly offsets?: boolean;
@@ -28,6 +30,7 @@ export function doctorCommand(action: (flags: DoctorFlags) => Promise<void>): Co
     .allowExcessArguments(false)
     .optionsGroup('Output:')
     .option('--json', 'print one JSON object')
+    .option('--bundle [file]', 'pack what a bug report needs into a .tar.gz; - is standard output')
     .addOption(new Option('--color <when>', 'colour the text').choices(colourModes).default('auto'))
     .optionsGroup('Tracer:')
     .option(
