@@ -29,7 +29,7 @@ describe('redaction', () => {
   });
 
   it('keeps what says nothing: times, the kernel, root, parts of words', () => {
-    for (const text of ['12:30:45', '6.6.87.2-custom', 'run it as root', 'a::b', 'fentry:zeldas'])
+    for (const text of ['12:30:45', '6.6.87.2-custom', 'run it as root', 'map::get', 'fentry:zeldas'])
       assert.equal(redact(text, names), text);
   });
 
