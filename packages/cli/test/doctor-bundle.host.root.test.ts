@@ -21,7 +21,20 @@ const env = { ...process.env, USER: 'zelda7731', HOME: '/home/zelda7731', WEIR_T
 const privateTexts = /7731|quokka|wombat|numbat|zelda|10\.77\.31|secret/i;
 
 function contents(prefix: readonly string[], path: string): string {
-  const args = ['-n', '-u', 'sh', '-c', host, 'sh', ...prefix, process.execPath, entry, 'doctor', '--bundle', path];
+  const args = [
+    '-n',
+    '-u',
+    'sh',
+    '-c',
+    host,
+    'sh',
+    ...prefix,
+    process.execPath,
+    entry,
+    'doctor',
+    '--bundle',
+    path,
+  ];
   const list = execFileSync('unshare', args, { env, encoding: 'utf8' });
   assert.match(list, /doctor\.json +\d+ bytes/);
   return gunzipSync(readFileSync(path)).toString();

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { bundleFiles, bundlePath, listFiles, packBundle, writeBundle } from '../src/doctor/doctor-bundle.js';
-import { mounts, privateNames } from '../src/doctor/host-state.js';
+import { mounts, privateNames, validity } from '../src/doctor/host-state.js';
 import { redact, redactValue } from '../src/doctor/redaction.js';
 
 const names = {
@@ -66,6 +66,18 @@ describe('the bundle', () => {
       { type: 'bpf', place: '/sys/fs/bpf', mode: 'rw' },
       { type: 'bpf', place: '<elsewhere>', mode: 'ro' },
     ]);
+  });
+
+  it('says of a configuration no more than whether it can be used', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'weir-bundle-'));
+    try {
+      const path = join(folder, 'balance.yaml');
+      assert.equal(validity(path), '(ENOENT)');
+      writeFileSync(path, 'quokka: 10.1.2.3\n');
+      assert.equal(validity(path), 'not valid');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('is a file of its owner, and never replaces another', () => {

@@ -11,6 +11,7 @@ import {
 } from 'node:os';
 import { basename } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { ConfigError, parseConfig } from '@weir/balancer/config';
 import { packageVersion } from '../version.js';
 import type { PrivateNames } from './redaction.js';
 
@@ -104,6 +105,7 @@ export function hostState(): object {
     mounts: mounts(read('/proc/self/mounts')),
     interfaces: interfaces(),
     pins: pins(),
+    balancerConfiguration: validity('/etc/weir/balance.yaml'),
   };
 }
 
@@ -136,4 +138,16 @@ function pins(): object[] {
     name: `balancer ${index + 1}`,
     pinned: list(`${root}/${name}`).length,
   }));
+}
+
+/** Whether a configuration of the balancer can be used, without what it says. */
+export function validity(path: string): string {
+  const text = read(path);
+  if (/^\(\w+\)$/.test(text)) return text;
+  try {
+    parseConfig(text, path);
+    return 'valid';
+  } catch (error) {
+    return error instanceof ConfigError ? 'not valid' : 'not known';
+  }
 }
