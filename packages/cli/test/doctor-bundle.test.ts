@@ -21,6 +21,7 @@ describe('redaction', () => {
       ['on quokka.example.org, quokka', 'on <host>, <host>'],
       ['by zelda on wombat0 and lo', 'by <user> on <interface> and lo'],
       ['10.1.2.3:80 and 2001:db8::7 and fe80::1', '<address>:80 and <address> and <address>'],
+      ['link_wombat0', 'link_<interface>'],
       ['02:00:5e:10:20:30', '<mac>'],
       ["open '/home/zelda/a/types.btf'", "open '/home/<path>'"],
       ['https://me:token@example.org/x', '<url>'],

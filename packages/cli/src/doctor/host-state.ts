@@ -1,4 +1,4 @@
-/** What of the host, beside the report of `weir doctor`, explains how Weir runs there. */
+/** The state of the host that, beside the report of `weir doctor`, explains how Weir runs there. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import {
   availableParallelism,

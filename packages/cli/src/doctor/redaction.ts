@@ -1,4 +1,4 @@
-/** What a report must not say about a host, and how it is left out. */
+/** Leaves out of a report whatever says whose host it is about. */
 import { isIPv6 } from 'node:net';
 
 /** Values of this host that say whose it is. */
@@ -46,6 +46,6 @@ function replaceNames(text: string, names: readonly string[], instead: string): 
     .sort((left, right) => right.length - left.length);
   return longestFirst.reduce((changed, name) => {
     const pattern = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    return changed.replaceAll(new RegExp(`(?<![\\w<])${pattern}(?![\\w>])`, 'gi'), instead);
+    return changed.replaceAll(new RegExp(`(?<![A-Za-z0-9<])${pattern}(?![A-Za-z0-9>])`, 'gi'), instead);
   }, text);
 }
