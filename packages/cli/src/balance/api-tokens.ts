@@ -1,10 +1,11 @@
 /** `weir balance token`. */
 
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { balancerRoles, DEFAULT_TOKENS } from '@weir/balancer/api';
 import { claimFolder } from '@weir/balancer/control';
 import { FormatError, OptionError } from '@weir/ebpf/errors';
-import { addTokenTo, readTokenFile, removeTokenFrom } from '@weir/http/auth';
+import { addTokenTo, lockTokens, readTokenFile, removeTokenFrom } from '@weir/http/auth';
 import { ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
@@ -23,13 +24,16 @@ export async function apiTokens(
       case 'token-list':
         await printTokens(readTokenFile(file, balancerRoles), request.flags.json === true, stdout);
         break;
-      case 'token-remove':
+      case 'token-remove': {
+        using _lock = existsSync(dirname(file)) ? await lockTokens(dirname(file)) : undefined;
         removeTokenFrom(file, balancerRoles, request.name);
         break;
+      }
       case 'token-add': {
         const { name, flags } = request;
         const expires = flags.expires === undefined ? undefined : readExpiry(flags.expires);
         claimFolder(dirname(file), 0o755);
+        using _lock = await lockTokens(dirname(file));
         const wanted = { name, role: flags.role, ...(expires !== undefined && { expires }) };
         await stdout.writeData(`${addTokenTo(file, balancerRoles, wanted)}\n`);
         host.stderr.write(`weir: this is the only time that the token of ${name} is shown\n`);

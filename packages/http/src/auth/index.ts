@@ -20,5 +20,6 @@ export {
   removeTokenFrom,
   type TokenRequest,
 } from './token-file.js';
+export { lockTokens } from './token-lock.js';
 export { type TokenFailure, TokenLogins } from './token-logins.js';
 export { TokenSource } from './token-source.js';

@@ -1,15 +1,11 @@
 /** Access to the server's own files for another process of the host. */
 import { closeSync, constants, existsSync, lstatSync, openSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
 import { OptionError } from '@weir/ebpf/errors';
-import { tryLock } from '@weir/ebpf/sys';
+import { lockTokens } from '@weir/http/auth';
 import { servePaths } from './paths.js';
 import { type ServerPlaces, serverPlaces } from './places.js';
 import { prepareFolder } from './prepare-folder.js';
 import { becomeUser, serviceUser } from './service-user.js';
-
-const WAIT_MS = 5_000;
-const STEP_MS = 20;
 
 /** How to become the server of a folder. */
 export interface BecomeServerOptions {
@@ -43,15 +39,6 @@ export function becomeServer(folder: string, { make, user }: BecomeServerOptions
 }
 
 /** Keeps others from changing files of the server at the same time, until it is disposed of. @throws OptionError */
-export async function lockServerFiles(folder: string): Promise<Disposable> {
-  const fd = openSync(servePaths(folder).server, constants.O_RDONLY | constants.O_DIRECTORY);
-  const release = { [Symbol.dispose]: () => closeSync(fd) };
-  for (let waitedMs = 0; !tryLock(fd); waitedMs += STEP_MS) {
-    if (waitedMs >= WAIT_MS) {
-      release[Symbol.dispose]();
-      throw new OptionError(`${folder}: another process changes tokens: try again`);
-    }
-    await setTimeout(STEP_MS);
-  }
-  return release;
+export function lockServerFiles(folder: string): Promise<Disposable> {
+  return lockTokens(servePaths(folder).server, folder);
 }
