@@ -1,7 +1,7 @@
 /** Removes outer headers on reals. */
-import { existsSync, unlinkSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BpfMap, Collection, EbpfError, type MapSpec, openPinnedMap, setGlobal } from '@weir/ebpf';
+import { type BpfMap, Collection, EbpfError, openPinnedMap, setGlobal } from '@weir/ebpf';
 import { canonicalAddress } from '@weir/ebpf/address';
 import { wirePort } from './address.js';
 import { encodeNumber } from './datapath/encode.js';
@@ -9,6 +9,7 @@ import { readObject } from './datapath/objects.js';
 import { setTunnelEnd, tunnelEnds } from './datapath/tunnel-ends.js';
 import { type Decapsulated, readDecapsulated, sizeofDecapsulated } from './generated/decapsulate.js';
 import { DeviceAttachments } from './lifecycle/attachments.js';
+import { openKept } from './lifecycle/kept-map.js';
 import { takeDown } from './lifecycle/lifecycle.js';
 import { PinFolder, readPinnedState } from './lifecycle/pin-folder.js';
 import { pinnedAttachments } from './lifecycle/pinned-status.js';
@@ -158,7 +159,7 @@ export class Decapsulator implements Disposable {
     setGlobal(spec, 'gue_port', wirePort(guePort));
     setGlobal(spec, 'egress', Number(egress));
     const specs = keptMaps.map((name) => spec.maps.get(name)!);
-    this.#reused = folder === undefined ? [] : specs.flatMap((map) => openOrRemove(folder, map));
+    this.#reused = folder === undefined ? [] : specs.flatMap((map) => openKept(folder, map));
     try {
       const replaceMaps = Object.fromEntries(this.#reused.map((map) => [map.name, map]));
       this.#collection = Collection.load(spec, { replaceMaps });
@@ -244,21 +245,4 @@ function countersOf(map: BpfMap): DecapsulatorCounters {
     lastHop: sum((one) => one.lastHop),
     noRoute: sum((one) => one.noRoute),
   };
-}
-
-/** Opens the pinned map of a spec. A map of another shape is unpinned; the attached program keeps it. */
-function openOrRemove(folder: PinFolder, spec: MapSpec): BpfMap[] {
-  const path = join(folder.path, spec.name);
-  if (!existsSync(path)) return [];
-  const map = openPinnedMap(path);
-  if (
-    map.keySize === spec.keySize &&
-    map.valueSize === spec.valueSize &&
-    map.maxEntries === spec.maxEntries
-  ) {
-    return [map];
-  }
-  map[Symbol.dispose]();
-  unlinkSync(path);
-  return [];
 }

@@ -17,6 +17,7 @@ import {
   type ServerIdCounters,
   sizeofServerIdCounters,
 } from './generated/tcp-server-id.js';
+import { openKept } from './lifecycle/kept-map.js';
 import { PinFolder, readPinnedState } from './lifecycle/pin-folder.js';
 import { requireFeatures, serverIdFeatures } from './requirement/requirement.js';
 
@@ -113,9 +114,7 @@ function replace(folder: PinFolder, options: SavedOptions): void {
   setGlobal(spec, 'returns_ids', Number(options.returns));
   // Connections of the program before keep what they learned, and its counters go on.
   const kept = ['server_id_counters', 'learned_ids'];
-  const reused = kept
-    .filter((name) => existsSync(join(folder.path, name)))
-    .map((name) => openPinnedMap(join(folder.path, name)));
+  const reused = kept.flatMap((name) => openKept(folder, spec.maps.get(name)!));
   try {
     const replaceMaps = Object.fromEntries(reused.map((map) => [map.name, map]));
     using collection = Collection.load(spec, { replaceMaps });
