@@ -6,7 +6,7 @@ import { attempt, run } from './command.js';
 /**
  * Packages for compiling test objects and helpers, for comparing with other tools, for the shells that completion is tried
  * in, for the browser that opens the page, for real traffic, for reading protobuf, for ClickHouse's protocol, for packages of
- * other systems and of this one, and for fetching kernels.
+ * other systems and of this one, for the machine like CentOS 8, and for fetching kernels.
  */
 export const testPackages: readonly string[] = [
   'binutils',
@@ -36,6 +36,7 @@ export const testPackages: readonly string[] = [
   'systemd',
   'tmux',
   'util-linux',
+  'vagrant',
   'xz-utils',
   'zsh',
   'zstd',

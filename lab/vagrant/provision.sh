@@ -1,9 +1,11 @@
 #!/bin/sh
 # Installs Node.js 20 and Weir in the machine of the Vagrantfile. Runs there as root, again without harm. Nothing comes
 # from the distribution's own archives, which for CentOS 8 are gone.
+#
+#   NODE_RELEASES   another place than nodejs.org for the folder of Node.js's newest release of 20
 set -eu
 
-releases=https://nodejs.org/dist/latest-v20.x
+releases=${NODE_RELEASES:-https://nodejs.org/dist/latest-v20.x}
 folder=/usr/local/lib/node-20
 
 if [ ! -x "$folder/bin/node" ]; then

@@ -8,12 +8,12 @@ const lifetimeMs = 14 * 24 * 3600 * 1000;
 
 /** An archive of a new system, from the cache or by debootstrap with the machine's own mirror. */
 async function archive(): Promise<string> {
-  const file = join(cacheFolder('roots'), 'bookworm.tar');
+  const file = join(cacheFolder('roots'), 'bookworm-curl.tar');
   await withLock(`${file}.lock`, async () => {
     if (existsSync(file) && Date.now() - statSync(file).mtimeMs < lifetimeMs) return;
     const root = `${file}.root`;
     rmSync(root, { recursive: true, force: true });
-    const include = '--include=systemd-standalone-sysusers,libstdc++6';
+    const include = '--include=systemd-standalone-sysusers,libstdc++6,curl';
     await run('debootstrap', ['--variant=minbase', include, 'bookworm', root, mirror()]);
     await run('tar', ['-cf', `${file}.new`, '--one-file-system', '-C', root, '.']);
     renameSync(`${file}.new`, file);
@@ -35,12 +35,17 @@ export class SystemRoot {
     return new SystemRoot(folder);
   }
 
-  /** Runs a shell inside, with the machine's /proc and /sys, and without a network. */
-  shell(script: string): Promise<CommandResult> {
+  /** Runs a shell inside, with the machine's /proc and /sys, and without a network unless the machine's is asked for. */
+  shell(
+    script: string,
+    options: { env?: NodeJS.ProcessEnv; network?: boolean } = {},
+  ): Promise<CommandResult> {
     const enter =
       'mount --rbind /proc $R/proc && mount --rbind /sys $R/sys && exec chroot $R /bin/sh -c "$SCRIPT"';
-    return attempt('unshare', ['--mount', '--net', 'sh', '-c', enter], {
+    const namespaces = options.network ? ['--mount'] : ['--mount', '--net'];
+    return attempt('unshare', [...namespaces, 'sh', '-c', enter], {
       env: {
+        ...options.env,
         PATH: '/bin:/sbin:/usr/bin:/usr/sbin',
         DEBIAN_FRONTEND: 'noninteractive',
         R: this.folder,
