@@ -39,6 +39,10 @@ const guestObjects = '/weir-test/objects';
 const guestLoad = '/weir-test/load';
 /** The share of connections that tests make in guests: these are ten times slower. */
 const guestScale = '0.2';
+/** What a file takes in the middle, in a guest, where most of the time goes. */
+const secondsPerFile = { guest: 20 };
+/** The weight of what others wait for, and of what should fail soon: more than any guest. */
+const soon = 1_000_000;
 
 interface Selection {
   readonly unit: boolean;
@@ -89,6 +93,8 @@ function select(): Selection {
     build: !values['no-build'],
   };
 }
+
+const isTestPackage = (name: string) => testPackages.includes(name);
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -170,8 +176,8 @@ function announce(selection: Selection, files: TestFiles, jobs: readonly GuestJo
   else if (selection.checks) say(`  packages/ebpf with Node.js ${newestOther} as well`);
   if (selection.unit) say(`  unit: ${files.unit.length} files`);
   if (selection.host && isRoot()) {
-    say(`  host: ${files.root.length} files on this machine's kernel, with nothing beside them`);
-    say(`  host only: ${files.host.length} files that run nowhere else, beside a guest`);
+    say(`  host: ${files.root.length} files on this machine's kernel`);
+    say(`  host only: ${files.host.length} files that run nowhere else`);
   }
   if (selection.host && !isRoot()) say('  host: left out, as it needs root');
   if (selection.guests && !selection.kernels)
@@ -235,29 +241,24 @@ async function prepareGuests(jobs: readonly GuestJob[], bundles: Bundles): Promi
   await bundleTests([...files, ...findPrograms(files)], bundles);
 }
 
-/** Runs guests, and beside them what runs on this machine. */
-async function runSideBySide(
-  selection: Selection,
+/** Guests, as tasks. What they need besides their kernels is made meanwhile. */
+function guestTasks(
   jobs: readonly GuestJob[],
-  hostRuns: readonly HostRun[],
+  selection: Selection,
   preparing: ReadonlyMap<string, Promise<unknown>>,
   given: Given,
-): Promise<SuiteResult[]> {
-  // Fetching takes next to no CPU, so only building is worth a place in the schedule.
-  for (const [name, prepared] of preparing) if (!isBuilt(series(name))) await prepared;
-  using folder = temporaryFolder('weir-bundles-');
-  const bundles = { folder: join(folder.path, 'files'), maps: join(folder.path, 'maps') };
-  if (jobs.length > 0) await prepareGuests(jobs, bundles);
-  const tasks: Task<SuiteResult>[] = [
-    ...hostRuns.map((run) => ({ weight: run.files.length, run: () => runOnHost(run) })),
-    ...jobs.map((job) => ({
-      weight: job.files.length,
-      ready: preparing.get(job.kernel),
-      run: () => runJob(job, selection, given, bundles),
-    })),
-  ];
-  // Two guests keep two CPUs busy even if one of them has two of its own.
-  return await schedule(tasks, Math.max(2, cpus().length));
+  bundles: Bundles,
+): Task<SuiteResult>[] {
+  if (jobs.length === 0) return [];
+  const prepared = prepareGuests(jobs, bundles);
+  return jobs.map((job) => ({
+    weight: job.files.length * secondsPerFile.guest,
+    ready: Promise.allSettled([prepared, preparing.get(job.kernel)]),
+    run: async () => {
+      await prepared;
+      return runJob(job, selection, given, bundles);
+    },
+  }));
 }
 
 function environment({ objects, load }: Given): Record<string, string> {
@@ -277,26 +278,40 @@ function rootRun(name: string, files: readonly string[], node: string | undefine
   return { name, files, concurrency: 1, timeoutMs: rootTimeoutMs, ownMounts: true, env, ...more };
 }
 
-/** Files that run on this machine alone. */
-function hereRun(...run: Parameters<typeof rootRun>): HostRun {
-  return { ...rootRun(...run), timeoutMs: hereTimeoutMs };
+/** What one version of Node.js runs of the files that need no root. */
+function unitTask({ suffix, node, unit }: Share, { selection, env }: Here): Task<SuiteResult> {
+  const name = `unit${suffix}`;
+  // Beside a guest, one of two CPUs is theirs.
+  const concurrency = selection.guests ? Math.ceil(cpus().length / 2) : cpus().length;
+  const own = node === undefined ? {} : { node };
+  const run = { name, files: unit, concurrency, timeoutMs: unitTimeoutMs, env, ...own };
+  return { weight: soon, run: () => runOnHost(run) };
 }
 
-/** Runs one file after the other where exact counts are asked for, with nothing beside it. */
-async function runShare({ suffix, node, unit, root }: Share, here: Here): Promise<SuiteResult[]> {
-  const { selection, env, witness } = here;
-  const results: SuiteResult[] = [];
-  if (selection.unit) {
-    const units = {
-      name: `unit${suffix}`,
-      files: unit,
-      concurrency: cpus().length,
-      timeoutMs: unitTimeoutMs,
-    };
-    results.push(await runOnHost({ ...units, env, ...(node !== undefined && { node }) }));
-  }
-  if (witness !== undefined) results.push(await runOnHost(rootRun(`host${suffix}`, root, node, here)));
-  return results;
+/**
+ * What needs root on this machine, one after the other: tests look for what programs leave in its kernel. First those that ask for
+ * exact counts, then those that run nowhere else.
+ */
+function rootTasks(shares: readonly Share[], here: Here): Task<SuiteResult>[] {
+  const exact = shares.map(({ suffix, node, root }) => rootRun(`host${suffix}`, root, node, here));
+  const alone = shares.map(({ suffix, node, host }) => ({
+    ...rootRun(`host only${suffix}`, host, node, here),
+    // Some make a system to install packages in.
+    timeoutMs: hereTimeoutMs,
+  }));
+  const runs = [
+    ...exact.map((run) => ({ run, waits: false })),
+    ...alone.map((run) => ({ run, waits: true })),
+  ].filter(({ run }) => run.files.length > 0);
+  let previous: Promise<unknown> = Promise.resolve();
+  return runs.map(({ run, waits }) => {
+    const ready = previous;
+    let end = () => {};
+    previous = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    return { weight: soon, ready, waits, run: () => runOnHost(run).finally(end) };
+  });
 }
 
 async function main(): Promise<void> {
@@ -311,36 +326,39 @@ async function main(): Promise<void> {
 
   using temporary = temporaryFolder('weir-objects-');
   const objects = temporary.path;
-  const results: SuiteResult[] = [];
-  if (selection.checks)
-    results.push(
-      ...(await Promise.all([
-        lint(),
-        docs(),
-        generated(missing.filter((name) => testPackages.includes(name))),
-      ])),
-    );
   const { result, load } = await buildHelpers(objects);
-  results.push(result);
   const given = { objects, load };
   const env = environment(given);
   using witness = selection.host && isRoot() ? new SoftirqWitness() : undefined;
   const here = { selection, env, witness };
   const own = { ...files, suffix: '', node: undefined };
-  if (selection.nodes === undefined) results.push(...(await runShare(own, here)));
-  for (const share of await otherShares(files, { ...selection, all: selection.checks })) {
-    results.push(...(await runShare(share, here)));
-    const { suffix, node, host } = share;
-    if (witness !== undefined && host.length > 0)
-      results.push(await runOnHost(hereRun(`host only${suffix}`, host, node, here)));
-  }
-  const beside: HostRun[] = [];
-  // These wait for half of their time, and so leave a guest enough.
-  if (witness !== undefined && selection.nodes === undefined)
-    beside.push(hereRun('host only', files.host, undefined, here));
-  if (selection.guests && !selection.kernels)
-    beside.push({ name: 'lab', files: files.boot, concurrency: 1, timeoutMs: rootTimeoutMs, env });
-  results.push(...(await runSideBySide(selection, jobs, beside, preparing, given)));
+  const others = await otherShares(files, { ...selection, all: selection.checks });
+  const shares = selection.nodes === undefined ? [own, ...others] : others;
+  using folder = temporaryFolder('weir-bundles-');
+  const bundles = { folder: join(folder.path, 'files'), maps: join(folder.path, 'maps') };
+  const boots = selection.guests && !selection.kernels ? files.boot : [];
+  const tasks: Task<SuiteResult>[] = [
+    ...(witness === undefined ? [] : rootTasks(shares, here)),
+    ...(selection.checks ? [lint, docs, () => generated(missing.filter(isTestPackage))] : []).map((run) => ({
+      weight: soon,
+      run,
+    })),
+    ...(selection.unit ? shares.map((share) => unitTask(share, here)) : []),
+    ...guestTasks(jobs, selection, preparing, given, bundles),
+    ...(boots.length === 0
+      ? []
+      : [
+          {
+            weight: boots.length * secondsPerFile.guest,
+            run: () =>
+              runOnHost({ name: 'lab', files: boots, concurrency: 1, timeoutMs: rootTimeoutMs, env }),
+          },
+        ]),
+  ];
+  // Fetching takes next to no CPU, so only building is worth a place.
+  const building = [...preparing].filter(([name]) => isBuilt(series(name))).map(([, prepared]) => prepared);
+  // Two guests keep two CPUs busy even if one of them has two of its own.
+  const results = [result, ...(await schedule(tasks, Math.max(2, cpus().length), building))];
   process.stdout.write(formatSummary(results));
   const count = results.reduce((sum, { passed, failed }) => sum + passed + failed, 0);
   if (count === 0) say('no test ran');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { classify, findPrograms, type GuestChoice, guestJobs } from '../src/suite/plan.js';
+import { classify, findPrograms, findTestFiles, type GuestChoice, guestJobs } from '../src/suite/plan.js';
 
 describe('the test plan', () => {
   const files = classify([
@@ -60,9 +60,33 @@ describe('the test plan', () => {
     ]);
     const counts = (choice: GuestChoice) =>
       guestJobs(some, choice).map(({ name, files: { length } }) => `${name}: ${length}`);
-    assert.deepEqual(counts({}), ['5.10: 1', '6.1: 1', '6.12: 1', '6.18: 1', '7: 1', '7 newest: 1']);
+    assert.deepEqual(counts({}), ['5.10: 1', '6.1: 1', '6.12: 1', '7: 1', '7 newest: 1']);
     assert.deepEqual(counts({ kernels: ['6.1'] }), ['6.1: 2']);
     assert.ok(counts({ matrix: true }).every((line) => line.endsWith(': 2')));
+  });
+
+  test('runs what the kernel decides on a kernel between others, and all where it is named or the matrix is asked for', () => {
+    const some = classify([
+      'packages/balancer/dist/test/options.root.test.js',
+      'packages/cli/dist/test/kill.root.test.js',
+      'packages/cli/dist/test/trace.newest.root.test.js',
+      'packages/cli/dist/test/trace.noipv6.root.test.js',
+    ]);
+    const own = (choice: GuestChoice) =>
+      guestJobs(some, choice)
+        .filter(({ kernel }) => kernel === '6.18')
+        .flatMap(({ files }) => files);
+    assert.deepEqual(own({}), ['packages/balancer/dist/test/options.root.test.js']);
+    assert.equal(own({ matrix: true }).length, 4);
+    assert.equal(own({ kernels: ['6.18'] }).length, 4);
+  });
+
+  test('its files of what the kernel decides are there', () => {
+    const { root } = findTestFiles();
+    const [job] = guestJobs({ unit: [], root, host: [], boot: [], special: {} }).filter(
+      ({ kernel }) => kernel === '6.18',
+    );
+    assert.equal(job?.files.length, 19);
   });
 
   test('knows the programs that tests of the same package start', () => {

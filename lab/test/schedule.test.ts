@@ -14,7 +14,7 @@ function gate(): { promise: Promise<void>; open: () => void } {
 const turn = () => new Promise((resolve) => setTimeout(resolve, 1));
 
 /** Tasks that note when they start and end only at their gate. */
-function gatedTasks(...specs: readonly { weight: number; ready?: Promise<unknown> }[]) {
+function gatedTasks(...specs: readonly Omit<Task<number>, 'run'>[]) {
   const started: number[] = [];
   const gates = specs.map(gate);
   const tasks: Task<number>[] = specs.map((spec, index) => ({
@@ -41,31 +41,62 @@ describe('schedule', () => {
     assert.deepEqual(await results, [0, 1, 2, 3]);
   });
 
-  test('a task that is not ready lets others go first, while its preparation counts as one', async () => {
+  test('a task that is not ready lets others go first', async () => {
     const ready = gate();
-    const { tasks, started, end } = gatedTasks(
-      { weight: 9, ready: ready.promise },
-      { weight: 8, ready: ready.promise },
-      { weight: 1 },
-      { weight: 1 },
-    );
+    const { tasks, started, end } = gatedTasks({ weight: 9, ready: ready.promise }, { weight: 1 });
     const results = schedule(tasks, 2);
     await turn();
-    assert.deepEqual(started, [2]);
+    assert.deepEqual(started, [1]);
     ready.open();
     await turn();
-    assert.deepEqual(started, [2, 0]);
-    for (const index of [0, 1, 2, 3]) end(index);
-    assert.deepEqual(await results, [0, 1, 2, 3]);
+    assert.deepEqual(started, [1, 0]);
+    for (const index of [0, 1]) end(index);
+    assert.deepEqual(await results, [0, 1]);
   });
 
-  test('preparation never keeps the last place, and its failure is for the task to notice', async () => {
+  test('a task that waits for much of its time needs no place', async () => {
+    const ready = gate();
+    const { tasks, started, end } = gatedTasks(
+      { weight: 1 },
+      { weight: 2, waits: true, ready: ready.promise },
+      { weight: 1 },
+    );
+    const results = schedule(tasks, 1);
+    await turn();
+    assert.deepEqual(started, [0]);
+    ready.open();
+    await turn();
+    assert.deepEqual(started, [0, 1]);
+    end(0);
+    await turn();
+    assert.deepEqual(started, [0, 1, 2]);
+    for (const index of [1, 2]) end(index);
+    assert.deepEqual(await results, [0, 1, 2]);
+  });
+
+  test('preparation has a place while it is under way, but never the last one', async () => {
+    const building = gate();
+    const { tasks, started, end } = gatedTasks({ weight: 3 }, { weight: 2 }, { weight: 1 });
+    const results = schedule(tasks, 2, [building.promise]);
+    await turn();
+    assert.deepEqual(started, [0]);
+    end(0);
+    await turn();
+    assert.deepEqual(started, [0, 1]);
+    building.open();
+    await turn();
+    assert.deepEqual(started, [0, 1, 2]);
+    for (const index of [1, 2]) end(index);
+    assert.deepEqual(await results, [0, 1, 2]);
+  });
+
+  test('preparation that fails is for the task to notice that waits for it', async () => {
     let fail = () => {};
     const failing = new Promise<void>((_, reject) => {
       fail = () => reject(new Error('no compiler'));
     });
     const { tasks, started, end } = gatedTasks({ weight: 2, ready: failing }, { weight: 1 });
-    const results = schedule(tasks, 1);
+    const results = schedule(tasks, 1, [failing]);
     await turn();
     assert.deepEqual(started, [1]);
     end(1);

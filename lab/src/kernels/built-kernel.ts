@@ -34,6 +34,8 @@ export interface BuiltSeries {
   readonly package: string;
   /** The options that differ from "none", relative to the checkout. */
   readonly config: string;
+  /** Whether it runs only the files whose outcome the kernel decides (plan.ts), as it lies between others that run all. */
+  readonly partly?: boolean;
   /** Ways to boot a guest (plan.ts) that come to nothing on it. */
   readonly without?: readonly string[];
 }

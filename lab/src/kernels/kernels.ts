@@ -33,6 +33,7 @@ export const kernels: readonly KernelSeries[] = [
     description: 'the last of the 6.x line, Debian 13 backports',
     sources: [suites.trixie, suites.sid],
     accepts: (major, minor) => major === 6 && minor >= 18,
+    partly: true,
   },
   {
     name: '7',

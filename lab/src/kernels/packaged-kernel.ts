@@ -21,6 +21,8 @@ export interface PackagedSeries {
   readonly sources: readonly Apt[];
   /** Whether a kernel of this version belongs to the series. */
   readonly accepts: (major: number, minor: number) => boolean;
+  /** Whether it runs only the files whose outcome the kernel decides (plan.ts), as it lies between others that run all. */
+  readonly partly?: boolean;
   /** Ways to boot a guest (plan.ts) that come to nothing on it. */
   readonly without?: readonly string[];
 }

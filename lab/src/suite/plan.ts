@@ -103,6 +103,20 @@ const forNewest = /\.newest\.root\.test\.js$/;
 /** Files that run on a kernel that is built here unless it is asked for by name: the tracer's and the lab's own. */
 const essential = /^(packages\/tracer|lab)\//;
 
+/**
+ * Files that run on a kernel which runs only a part unless it is asked for by name: those whose outcome the kernel decides,
+ * as it verifies every object, and has the hooks, fields and types.
+ */
+const decided = new RegExp(
+  [
+    'balancer/dist/test/options',
+    'ebpf/dist/test/(attach|enumerations|features|kernel-structs|libbpf|link|link-network|load|modules)',
+    'tracer/dist/test/(accept|cases|discovery|fast-open|fd|pairs|prior|tcp-walk|udp)',
+  ]
+    .map((path) => `^packages/${path}\\.root\\.test\\.js$`)
+    .join('|'),
+);
+
 /** The choice of guests. */
 export interface GuestChoice {
   /** Kernels by name. Default: all. */
@@ -111,15 +125,20 @@ export interface GuestChoice {
   readonly matrix?: boolean;
 }
 
+/** Which files a kernel runs where nothing more is asked for. */
+function share(kernel: string, isNewest: boolean): (path: string) => boolean {
+  if (isBuilt(series(kernel))) return (path) => essential.test(path);
+  if (series(kernel).partly) return (path) => decided.test(path);
+  return (path) => isNewest || !forNewest.test(path);
+}
+
 /** The guests to boot. One kernel gets two CPUs, for what goes wrong only there. */
 export function guestJobs(files: TestFiles, choice: GuestChoice = {}): GuestJob[] {
   const jobs: GuestJob[] = [];
   const newest = kernels.at(-1)?.name;
   for (const kernel of choice.kernels ?? kernels.map(({ name }) => name)) {
     const whole = choice.matrix === true || choice.kernels !== undefined;
-    const wanted = isBuilt(series(kernel))
-      ? (path: string) => essential.test(path)
-      : (path: string) => kernel === newest || !forNewest.test(path);
+    const wanted = share(kernel, kernel === newest);
     const chosen = (paths: readonly string[] = []) => paths.filter((path) => whole || wanted(path));
     const add = (job: Pick<GuestJob, 'name' | 'smp' | 'files'> & Partial<GuestJob>) => {
       if (job.files.length > 0) jobs.push({ kernel, before: {}, ...job });

@@ -3,32 +3,41 @@
 export interface Task<R> {
   /** How long it takes, compared with the others. */
   readonly weight: number;
-  /** Preparation that keeps the machine busy and must be over before this starts, whether or not it fails. */
+  /** Must be over before this starts, whether or not it fails. */
   readonly ready?: Promise<unknown> | undefined;
+  /** Whether it waits for much of its time, so that the others keep the machine busy beside it: then it needs no place. */
+  readonly waits?: boolean;
   readonly run: () => Promise<R>;
 }
 
 /**
- * Runs tasks, the longest first. Preparation that is under way counts as a task, but never keeps the last place.
+ * Runs tasks, the longest first.
  *
  * @param places How many may run at a time.
+ * @param preparation Other work that keeps the machine busy: while it is under way it has a place, but never the last one.
  * @returns The results in the order of the tasks.
  */
-export async function schedule<R>(tasks: readonly Task<R>[], places: number): Promise<R[]> {
+export async function schedule<R>(
+  tasks: readonly Task<R>[],
+  places: number,
+  preparation: readonly Promise<unknown>[] = [],
+): Promise<R[]> {
   const results = new Map<Task<R>, R>();
   const waiting = [...tasks].sort((a, b) => b.weight - a.weight);
-  const running = new Set<Promise<void>>();
-  const preparing = new Map<Promise<unknown>, Promise<void>>();
-  for (const { ready } of tasks) {
-    if (ready === undefined || preparing.has(ready)) continue;
-    const over = () => void preparing.delete(ready);
-    preparing.set(ready, ready.then(over, over));
-  }
+  const running = new Map<Promise<void>, Task<R>>();
+  const preparing = pending(preparation);
+  const unready = pending(tasks.flatMap(({ ready }) => (ready === undefined ? [] : [ready])));
+  const isFree = () => {
+    const taken = [...running.values()].filter(({ waits }) => !waits).length;
+    return taken === 0 || taken + preparing.size < places;
+  };
   while (waiting.length > 0 || running.size > 0) {
-    const index = waiting.findIndex(({ ready }) => ready === undefined || !preparing.has(ready));
-    const free = running.size === 0 || running.size + preparing.size < places;
-    if (index < 0 || !free) {
-      await Promise.race([...running, ...preparing.values()]);
+    const free = isFree();
+    const index = waiting.findIndex(
+      ({ ready, waits }) => (free || waits) && (ready === undefined || !unready.has(ready)),
+    );
+    if (index < 0) {
+      await Promise.race([...running.keys(), ...preparing.values(), ...unready.values()]);
       continue;
     }
     const [task] = waiting.splice(index, 1);
@@ -36,7 +45,17 @@ export async function schedule<R>(tasks: readonly Task<R>[], places: number): Pr
       results.set(task!, result);
       running.delete(done);
     });
-    running.add(done);
+    running.set(done, task!);
   }
   return tasks.map((task) => results.get(task)!);
+}
+
+/** The promises that are not over, each with what resolves once it is. */
+function pending(promises: readonly Promise<unknown>[]): Map<Promise<unknown>, Promise<void>> {
+  const left = new Map<Promise<unknown>, Promise<void>>();
+  for (const promise of promises) {
+    const over = () => void left.delete(promise);
+    left.set(promise, promise.then(over, over));
+  }
+  return left;
 }

@@ -1,8 +1,9 @@
-/** The kernel accepts the program with each combination of options. */
+/** The kernel accepts every program, the balancer's with each combination of options. */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { OptionError } from '@weir/ebpf';
+import { Collection, OptionError } from '@weir/ebpf';
+import { readObject } from '../src/datapath/objects.js';
 import type { BalancerOptions } from '../src/index.js';
 import { Balancer } from '../src/index.js';
 import { GUE_SOURCE4, GUE_SOURCE6 } from './support/tunnel.js';
@@ -47,6 +48,13 @@ describe('the verifier', () => {
       }
     }
   });
+
+  for (const name of ['decapsulate', 'measure', 'probe', 'tcp-server-id']) {
+    it(`the verifier accepts ${name}`, () => {
+      using collection = Collection.load(readObject(`${name}.bpf.o`));
+      assert.ok(collection.programs.size > 0);
+    });
+  }
 });
 
 describe('options that make no sense', () => {
