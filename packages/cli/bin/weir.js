@@ -2,6 +2,7 @@
 ':' // A shell reads the lines that start with ':', Node.js those that do not. Node.js forgets which signals were ignored.
 ':' //; while read -r key value; do [ "$key" = SigIgn: ] && break; done </proc/self/status
 ':' //; WEIR_IGNORED_SIGNALS=$value; export WEIR_IGNORED_SIGNALS; exec node "$0" "$@"
+require('./ignored-hangup.js').keepIgnored();
 require('./untouched-stderr.js');
 const [, , command, ...rest] = process.argv;
 // A time in the past needs no tracer, but a history.

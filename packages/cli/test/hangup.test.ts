@@ -1,13 +1,16 @@
 /** Terminals that go away, and SIGHUP that was ignored from the start. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { isHangupIgnored } from '../src/entries/hangup.js';
 
+const { isHangupIgnored } = createRequire(import.meta.url)('../../bin/ignored-hangup.js') as {
+  isHangupIgnored(signs: { env: NodeJS.ProcessEnv; parentStatus: string; isInputNull: boolean }): boolean;
+};
 const bin = fileURLToPath(new URL('../../bin/weir.js', import.meta.url));
 const fake = fileURLToPath(new URL('./support/fake-weir.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'weir-hangup-'));
@@ -84,6 +87,25 @@ describe('SIGHUP that was ignored when weir was started', () => {
     assert.match(run(`trap '' HUP; exec ${bin} --version`)[0]!, /^[0-9a-f]{15}[13579bdf]$/);
     assert.match(run(`exec ${bin} --version`)[0]!, /^[0-9a-f]{15}[02468ace]$/);
     assert.deepEqual(run(`${process.execPath} ${bin} --version`)[0], 'undefined');
+  });
+
+  it('is ignored from the first moment on, before the command itself is loaded', () => {
+    const preload = join(folder, 'preload.cjs');
+    // The signal comes when the code of the command is read.
+    writeFileSync(
+      preload,
+      `const fs = require('node:fs'); const { readFileSync } = fs;
+      fs.readFileSync = (path, ...more) => {
+        if (String(path).endsWith('trace-entry.cjs')) process.kill(process.pid, 'SIGHUP');
+        return readFileSync(path, ...more);
+      };`,
+    );
+    const command = `${process.execPath} --require ${preload} ${bin} trace --help >/dev/null`;
+    const run = (script: string) =>
+      spawnSync('bash', ['-c', `${script} ${command}; echo $?`], { encoding: 'utf8' });
+    assert.equal(run('').stdout, '129\n');
+    assert.equal(run(`trap '' HUP;`).stdout, '0\n');
+    assert.equal(run(`WEIR_IGNORED_SIGNALS=0000000000001001`).stdout, '0\n');
   });
 
   it('stays ignored: weir trace goes on, and ends on SIGINT', async () => {

@@ -11,6 +11,7 @@ import { assetNames, insideFolder } from './assets.js';
 const ownScript = `${insideFolder}/weir.js`;
 const folder = `${insideFolder}/@weir/cli/dist/bundle`;
 
+require('../../../../../packages/cli/bin/ignored-hangup.js').keepIgnored();
 // Before anything else reads standard error.
 require('../../../../../packages/cli/bin/untouched-stderr.js');
 
