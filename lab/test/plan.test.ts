@@ -105,21 +105,23 @@ describe('the test plan', () => {
       assert.deepEqual(guestJobs(some, choice), []);
   });
 
-  test("runs only the tracer's and the lab's files on a kernel that is built, unless that kernel is asked for", () => {
+  test("runs only the lab's files and those of the tracer that kernel types matter to on a kernel that is built, unless that kernel is asked for", () => {
     const some = classify([
       'lab/dist/test/environment.root.test.js',
       'packages/cli/dist/test/doctor.lockdown.root.test.js',
       'packages/cli/dist/test/trace.noipv6.root.test.js',
       'packages/ebpf/dist/test/map.root.test.js',
+      'packages/tracer/dist/test/owners.newest.root.test.js',
       'packages/tracer/dist/test/pairs.root.test.js',
+      'packages/tracer/dist/test/types.newest.root.test.js',
     ]);
     const built = (choice: GuestChoice) =>
       guestJobs(some, choice)
         .filter(({ kernel }) => kernel === '5.10-nobtf')
         .map(({ name, files: { length } }) => [name, length]);
-    assert.deepEqual(built({}), [['5.10-nobtf', 2]]);
+    assert.deepEqual(built({}), [['5.10-nobtf', 3]]);
     const everything = [
-      ['5.10-nobtf', 3],
+      ['5.10-nobtf', 5],
       ['5.10-nobtf noipv6', 1],
     ];
     assert.deepEqual(built({ matrix: true }), everything);

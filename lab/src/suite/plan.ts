@@ -100,8 +100,15 @@ function listFiles(folder: string): string[] {
  */
 const forNewest = /\.newest\.root\.test\.js$/;
 
-/** Files that run on a kernel that is built here unless it is asked for by name: the tracer's and the lab's own. */
+/** Files that may run on a kernel that is built here unless it is asked for by name: the tracer's and the lab's own. */
 const essential = /^(packages\/tracer|lab)\//;
+
+/**
+ * Not on a kernel that is built here: the tracer's files about the reader of records, about what processes do with sockets and
+ * what /proc says of them, and about limits of older kernels that are imitated. None of them depends on where the types come from.
+ */
+const ofAnyTypes =
+  /^packages\/tracer\/.*\/(api|cgroup-root|daemon|examples|many|older|owners|verified-once)\.newest\./;
 
 /**
  * Files that run on a kernel which runs only a part unless it is asked for by name: those whose outcome the kernel decides,
@@ -127,7 +134,7 @@ export interface GuestChoice {
 
 /** Which files a kernel runs where nothing more is asked for. */
 function share(kernel: string, isNewest: boolean): (path: string) => boolean {
-  if (isBuilt(series(kernel))) return (path) => essential.test(path);
+  if (isBuilt(series(kernel))) return (path) => essential.test(path) && !ofAnyTypes.test(path);
   if (series(kernel).partly) return (path) => decided.test(path);
   return (path) => isNewest || !forNewest.test(path);
 }
