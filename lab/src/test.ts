@@ -39,8 +39,8 @@ const guestObjects = '/weir-test/objects';
 const guestLoad = '/weir-test/load';
 /** The share of connections that tests make in guests: these are ten times slower. */
 const guestScale = '0.2';
-/** What a file takes in the middle, in a guest, where most of the time goes. */
-const secondsPerFile = { guest: 20 };
+/** What a file takes in a guest, on average. */
+const secondsPerGuestFile = 20;
 /** The weight of what others wait for, and of what should fail soon: more than any guest. */
 const soon = 1_000_000;
 
@@ -252,7 +252,7 @@ function guestTasks(
   if (jobs.length === 0) return [];
   const prepared = prepareGuests(jobs, bundles);
   return jobs.map((job) => ({
-    weight: job.files.length * secondsPerFile.guest,
+    weight: job.files.length * secondsPerGuestFile,
     ready: Promise.allSettled([prepared, preparing.get(job.kernel)]),
     run: async () => {
       await prepared;
@@ -303,15 +303,22 @@ function rootTasks(shares: readonly Share[], here: Here): Task<SuiteResult>[] {
     ...exact.map((run) => ({ run, waits: false })),
     ...alone.map((run) => ({ run, waits: true })),
   ].filter(({ run }) => run.files.length > 0);
-  let previous: Promise<unknown> = Promise.resolve();
+  let previous: Promise<void> | undefined;
   return runs.map(({ run, waits }) => {
     const ready = previous;
     let end = () => {};
-    previous = new Promise<void>((resolve) => {
+    previous = new Promise((resolve) => {
       end = resolve;
     });
     return { weight: soon, ready, waits, run: () => runOnHost(run).finally(end) };
   });
+}
+
+/** Files that boot guests themselves. */
+function bootTasks(files: readonly string[], env: HostRun['env']): Task<SuiteResult>[] {
+  if (files.length === 0) return [];
+  const run = { name: 'lab', files, concurrency: 1, timeoutMs: rootTimeoutMs, env };
+  return [{ weight: files.length * secondsPerGuestFile, run: () => runOnHost(run) }];
 }
 
 async function main(): Promise<void> {
@@ -336,7 +343,6 @@ async function main(): Promise<void> {
   const shares = selection.nodes === undefined ? [own, ...others] : others;
   using folder = temporaryFolder('weir-bundles-');
   const bundles = { folder: join(folder.path, 'files'), maps: join(folder.path, 'maps') };
-  const boots = selection.guests && !selection.kernels ? files.boot : [];
   const tasks: Task<SuiteResult>[] = [
     ...(witness === undefined ? [] : rootTasks(shares, here)),
     ...(selection.checks ? [lint, docs, () => generated(missing.filter(isTestPackage))] : []).map((run) => ({
@@ -345,15 +351,7 @@ async function main(): Promise<void> {
     })),
     ...(selection.unit ? shares.map((share) => unitTask(share, here)) : []),
     ...guestTasks(jobs, selection, preparing, given, bundles),
-    ...(boots.length === 0
-      ? []
-      : [
-          {
-            weight: boots.length * secondsPerFile.guest,
-            run: () =>
-              runOnHost({ name: 'lab', files: boots, concurrency: 1, timeoutMs: rootTimeoutMs, env }),
-          },
-        ]),
+    ...bootTasks(selection.guests && !kernels ? files.boot : [], env),
   ];
   // Fetching takes next to no CPU, so only building is worth a place.
   const building = [...preparing].filter(([name]) => isBuilt(series(name))).map(([, prepared]) => prepared);
