@@ -51,9 +51,12 @@ export async function runTopSession(
 ): Promise<ExitCode> {
   const pacer = new Pacer();
   let ended = false;
+  let isStarting = true;
   const end = () => {
     ended = true;
     pacer.wake();
+    // On a busy machine a start takes many seconds. Nothing is shown yet, and the kernel removes what an ended process had loaded.
+    if (isStarting) host.exit(ExitCode.ok);
   };
   using _interruption = new Interruption(host.signals, end, (code) => host.exit(code));
   host.stdout.onBroken(end);
@@ -67,6 +70,7 @@ export async function runTopSession(
   const watch = new Watch(live, () => Number(monotonicNs()), problems);
   // This is before the terminal is taken, so that errors appear on the screen that stays.
   const first = await watch.refresh();
+  isStarting = false;
   giveBackCodeSoon();
   if (ended) return ExitCode.ok;
 
