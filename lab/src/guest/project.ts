@@ -42,7 +42,9 @@ export function packProject(path: string): void {
   using writer = new CpioWriter(path);
   const inside = guestRepository.slice(1);
   writer.copy('init', join(repository, 'lab/guest/init'));
-  writer.copy(`${inside}/package.json`, join(repository, 'package.json'));
+  // The guide is there since a test types its commands.
+  for (const file of ['package.json', 'docs/balance-guide.md'])
+    writer.copy(`${inside}/${file}`, join(repository, file));
   const packages = readdirSync(join(repository, 'packages')).map((name) => `packages/${name}`);
   for (const part of [...packages, 'lab', 'bench', 'examples']) {
     writer.tree(`${inside}/${part}`, join(repository, part), kept);
