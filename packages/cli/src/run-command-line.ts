@@ -1,4 +1,5 @@
 /** Parses the command line, runs the command, and returns its exit status. */
+import { type Machine, requireLittleEndian, thisMachine } from '@weir/ebpf/machine';
 import type { Command } from './commander.js';
 import type { Commands } from './commands.js';
 import { describeFailure, ExitCode } from './failure.js';
@@ -15,6 +16,7 @@ export async function runCommandLine(
   args: readonly string[],
   host: RunHost,
   commands: Commands,
+  machine: Machine = thisMachine(),
 ): Promise<number> {
   useAscii(wantsAscii(host.env));
   const stdout = new Output(host.stdout);
@@ -59,7 +61,12 @@ export async function runCommandLine(
     host.stderr.write(failure.text);
     exitCode = failure.exitCode;
   };
-  await program.parseAsync(args, { from: 'user' }).catch(fail);
+  try {
+    requireLittleEndian(machine);
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    fail(error);
+  }
   await stdout.write(help).catch(fail);
   return exitCode;
 }

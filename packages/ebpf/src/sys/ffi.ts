@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { EbpfError } from '../errors.js';
+import { requireLittleEndian } from '../machine.js';
 
 /** An argument of a system call. Addresses fit a number, for user space ends below 2^53 on all supported machines. */
 export type SyscallArgument = number | bigint;
@@ -83,10 +84,13 @@ let instance: Ffi | undefined;
  * The foreign function interface, loaded at the first call (koffi takes about 10 ms, which a command that only prints
  * its help does not spend).
  *
- * @throws EbpfError when koffi's native library cannot be loaded.
+ * @throws EbpfError when koffi's native library cannot be loaded, or the machine is big-endian.
  */
 export function ffi(): Ffi {
-  instance ??= createFfi(loadKoffi());
+  if (instance === undefined) {
+    requireLittleEndian();
+    instance = createFfi(loadKoffi());
+  }
   return instance;
 }
 

@@ -38,6 +38,7 @@ export { readSmallFile } from './files.js';
 export { limitCapabilities, refuseNewPrivileges } from './limit-capabilities.js';
 export { tryLock } from './lock.js';
 export { type MemlockLimit, raiseMemlock } from './memlock.js';
+export { pageSize } from './memory.js';
 export { Namespace, unshare, withNetns } from './namespace.js';
 export { NetlinkProtocol, type NetlinkRequest, NetlinkSocket } from './netlink.js';
 export { decodeAttributes, NetlinkFlag, type NetlinkMessage, NetlinkPayload } from './netlink-message.js';

@@ -11,7 +11,7 @@ import {
   OptionError,
   setGlobal,
 } from '@weir/ebpf';
-import { possibleCpus } from '@weir/ebpf/sys';
+import { pageSize, possibleCpus } from '@weir/ebpf/sys';
 import { Direction } from '../generated/tcp.js';
 import { readObject } from '../objects.js';
 import type { TracerOptions } from '../options.js';
@@ -23,7 +23,6 @@ import type { HookPlan } from './plan.js';
 const objectName = 'tcp.bpf.o';
 /** The same programs, which read by loads; see bpf/reads.h. */
 const typedObjectName = 'tcp-typed.bpf.o';
-const PAGE_SIZE = 4096;
 const DEFAULT_RING_BYTES = 8 << 20;
 const DEFAULT_MAX_CONNECTIONS = 65_536;
 
@@ -35,7 +34,7 @@ export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
   if (!Number.isInteger(bytes) || bytes < 1 || bytes > 2 ** 30) {
     throw new OptionError(`${bytes} is no ring size: expected 1 to 1073741824 bytes`);
   }
-  return 2 ** Math.ceil(Math.log2(Math.max(bytes, PAGE_SIZE)));
+  return 2 ** Math.ceil(Math.log2(Math.max(bytes, pageSize())));
 }
 
 /** The bytes in the ring from which on programs wake the reader. Events that are held do not count as those that nobody reads. */
