@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { run } from './command.js';
 import { withLock } from './lock.js';
 import { cacheFolder } from './paths.js';
+import type { Platform } from './platforms.js';
 
 /** Lists older than this are fetched anew. */
 const listLifetimeMs = 24 * 3600 * 1000;
@@ -66,12 +67,15 @@ async function transportOptions(): Promise<string[]> {
 export class Apt {
   readonly #folder: string;
   readonly #suites: readonly string[];
+  readonly #architecture: Platform['debian'];
   #updated: Promise<void> | undefined;
 
   /** @param suites Debian's suite names, such as `bookworm` and `bookworm-backports`. */
-  constructor(...suites: readonly string[]) {
+  constructor(architecture: Platform['debian'], ...suites: readonly string[]) {
+    this.#architecture = architecture;
     this.#suites = suites;
-    this.#folder = cacheFolder('apt', suites.join('+'));
+    const name = suites.join('+');
+    this.#folder = cacheFolder('apt', architecture === 'amd64' ? name : `${name}-${architecture}`);
   }
 
   /**
@@ -164,13 +168,13 @@ export class Apt {
     }
     const url = mirror();
     const sources = this.#suites.map(
-      (suite) => `deb [arch=amd64 signed-by=${keyring}] ${url} ${suite} main\n`,
+      (suite) => `deb [arch=${this.#architecture} signed-by=${keyring}] ${url} ${suite} main\n`,
     );
     writeFileSync(join(this.#folder, 'sources.list'), sources.join(''));
     writeFileSync(join(this.#folder, 'status'), '');
     const settings = {
-      'APT::Architecture': 'amd64',
-      'APT::Architectures': 'amd64',
+      'APT::Architecture': this.#architecture,
+      'APT::Architectures': this.#architecture,
       'APT::Sandbox::User': 'root',
       'Acquire::Languages': 'none',
       'Acquire::Retries': '3',
@@ -216,9 +220,14 @@ export function parseRecords(text: string): PackageRecord[] {
 }
 
 /** The suites the lab draws from. The base of every guest is bookworm, whatever the machine runs. */
-export const suites = {
-  bullseye: new Apt('bullseye'),
-  bookworm: new Apt('bookworm', 'bookworm-backports'),
-  trixie: new Apt('trixie', 'trixie-backports'),
-  sid: new Apt('sid'),
-} as const;
+function suitesOf(architecture: Platform['debian']) {
+  return {
+    bullseye: new Apt(architecture, 'bullseye'),
+    bookworm: new Apt(architecture, 'bookworm', 'bookworm-backports'),
+    trixie: new Apt(architecture, 'trixie', 'trixie-backports'),
+    sid: new Apt(architecture, 'sid'),
+  } as const;
+}
+
+export const suites = suitesOf('amd64');
+export const arm64Suites = suitesOf('arm64');

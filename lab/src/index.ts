@@ -1,12 +1,14 @@
-export { Apt, mirror, suites } from './apt.js';
+export { Apt, arm64Suites, mirror, suites } from './apt.js';
 export { attempt, type CommandOptions, type CommandResult, run } from './command.js';
 export { type BootOptions, type BootResult, boot, LabError, shell } from './guest/boot.js';
 export { guestRepository } from './guest/project.js';
 export { qemu } from './guest/qemu.js';
-export { type Kernel, type KernelSeries, kernel, kernels } from './kernels/kernels.js';
+export { arm64Kernels, type Kernel, type KernelSeries, kernel, kernels } from './kernels/kernels.js';
 export { buildLoad, type LoadPrograms } from './load.js';
 export { withLock } from './lock.js';
-export { newestMajor, nodeExecutable, nodeVersion } from './node-versions.js';
+export { newestMajor, nodeExecutable, nodeVersion } from './npm/node-versions.js';
+export { fetchPackage, type NpmPackage } from './npm/npm-package.js';
 export { cache, cacheFolder, repository } from './paths.js';
+export { type Architecture, type Platform, platforms } from './platforms.js';
 export { installRequirements } from './requirements.js';
 export { type TemporaryFolder, temporaryFolder } from './temporary.js';

@@ -5,9 +5,18 @@ import { parseArgs } from 'node:util';
 import { type BootOptions, boot, LabError, quote, shell } from './guest/boot.js';
 import { qemu } from './guest/qemu.js';
 import { baseArchive } from './guest/userland.js';
-import { cachedKernel, isBuilt, kernel, kernels, series } from './kernels/kernels.js';
+import {
+  architectureOf,
+  arm64Kernels,
+  cachedKernel,
+  isBuilt,
+  kernel,
+  kernels,
+  series,
+} from './kernels/kernels.js';
 import { buildLoad } from './load.js';
 import { cache } from './paths.js';
+import { type Architecture, platforms } from './platforms.js';
 import { installRequirements, kernelBuildPackages } from './requirements.js';
 import { exitOnSignals } from './temporary.js';
 
@@ -78,7 +87,7 @@ function positive(option: string, text: string): number {
 }
 
 async function list(): Promise<number> {
-  for (const { name, description } of kernels) {
+  for (const { name, description } of [...kernels, ...arm64Kernels]) {
     const cached = cachedKernel(name);
     const missing = isBuilt(series(name)) ? 'not built' : 'not fetched';
     const state = cached ? `${cached.release} (package ${cached.version})` : missing;
@@ -89,10 +98,13 @@ async function list(): Promise<number> {
 }
 
 async function fetch(names: readonly string[]): Promise<number> {
-  process.stdout.write(`${(await qemu()).version}\n`);
-  await baseArchive();
-  const packaged = kernels.filter((item) => !isBuilt(item)).map((item) => item.name);
-  await provide(names.length > 0 ? names : packaged);
+  const packaged = [...kernels, ...arm64Kernels].filter((item) => !isBuilt(item)).map((item) => item.name);
+  const wanted = names.length > 0 ? names : packaged;
+  for (const architecture of new Set(wanted.map((name) => architectureOf(series(name))))) {
+    process.stdout.write(`${architecture}: ${(await qemu(architecture)).version}\n`);
+    await baseArchive(platforms[architecture]);
+  }
+  await provide(wanted);
   return 0;
 }
 
@@ -115,9 +127,9 @@ async function build(names: readonly string[]): Promise<number> {
 }
 
 /** A guest can do without the helpers when there is no compiler here. */
-async function loadFolder(): Promise<string | undefined> {
+async function loadFolder(architecture: Architecture): Promise<string | undefined> {
   try {
-    return (await buildLoad()).folder;
+    return (await buildLoad(platforms[architecture])).folder;
   } catch (error) {
     process.stderr.write(`lab: the guest gets no load helpers: ${(error as Error).message}\n`);
     return undefined;
@@ -129,7 +141,7 @@ async function runCommand(args: string[]): Promise<number> {
   if (command.length === 0) throw new UsageError('give the command after --');
   // One word is a script, several are a command and its arguments.
   const script = command.length === 1 ? command[0]! : command.map(quote).join(' ');
-  const load = await loadFolder();
+  const load = await loadFolder(architectureOf(series(options.kernel)));
   const onOutput = (text: string) => process.stdout.write(text);
   const files = { ...(load && { '/weir-test/load': load }), ...options.files };
   const result = await boot({

@@ -16,10 +16,11 @@ import { guestRepository } from './guest/project.js';
 import { qemu } from './guest/qemu.js';
 import { baseArchive } from './guest/userland.js';
 import { CannotBuildError } from './kernels/built-kernel.js';
-import { isBuilt, kernel, series } from './kernels/kernels.js';
+import { architectureOf, isBuilt, kernel, series } from './kernels/kernels.js';
 import { buildLoad } from './load.js';
-import { newestOther, nodeMajors } from './node-versions.js';
+import { newestOther, nodeMajors } from './npm/node-versions.js';
 import { repository } from './paths.js';
+import { type Architecture, platforms } from './platforms.js';
 import { installRequirements, isRoot, testPackages } from './requirements.js';
 import { type Bundles, bundleTests, originalPlaces } from './suite/bundle.js';
 import { findPrograms, findTestFiles, type GuestJob, guestJobs, type TestFiles } from './suite/plan.js';
@@ -144,12 +145,14 @@ async function docs(): Promise<SuiteResult> {
 
 interface Helpers {
   readonly result: SuiteResult;
-  /** Folder of the C helpers; undefined if they do not compile. */
-  readonly load: string | undefined;
+  readonly load: LoadFolders;
 }
 
+/** Folders of the C helpers; an architecture is absent if they do not compile for it, or are not needed. */
+type LoadFolders = Readonly<Partial<Record<Architecture, string>>>;
+
 /** Compiles the objects that tests load, of every package that has such, and the C helpers. */
-async function buildHelpers(objects: string): Promise<Helpers> {
+async function buildHelpers(objects: string, architectures: ReadonlySet<Architecture>): Promise<Helpers> {
   const account = new Account('helpers', []);
   for (const name of readdirSync(join(repository, 'packages'))) {
     const script = `packages/${name}/dist/test/support/build-objects.js`;
@@ -158,12 +161,14 @@ async function buildHelpers(objects: string): Promise<Helpers> {
     if (status === 0) account.pass();
     else account.fail(script, 'compiles the test objects', `${stderr}${stdout}`);
   }
-  let load: string | undefined;
-  try {
-    load = (await buildLoad()).folder;
-    account.pass();
-  } catch (error) {
-    account.fail('lab/load', 'compiles', String(error));
+  const load: Partial<Record<Architecture, string>> = {};
+  for (const architecture of architectures) {
+    try {
+      load[architecture] = (await buildLoad(platforms[architecture])).folder;
+      account.pass();
+    } catch (error) {
+      account.fail('lab/load', `compiles for ${architecture}`, String(error));
+    }
   }
   return { result: account.finish(), load };
 }
@@ -192,17 +197,17 @@ function prepareKernels(jobs: readonly GuestJob[], build: boolean): Map<string, 
   return new Map([...names].map((name) => [name, Promise.allSettled([kernel(name, { build, onProgress })])]));
 }
 
-/** Folders that test processes are given; `load` is absent if the helpers do not compile. */
+/** Folders that test processes are given. */
 interface Given {
   readonly objects: string;
-  readonly load: string | undefined;
+  readonly load: LoadFolders;
 }
 
 /** Runs one guest's files; on a kernel that cannot be built here, and was not asked for by name, it says so. */
 async function runJob(
   job: GuestJob,
   selection: Selection,
-  { objects, load }: Given,
+  { objects, load: loads }: Given,
   bundles: Bundles,
 ): Promise<SuiteResult> {
   try {
@@ -214,6 +219,7 @@ async function runJob(
       return account.finish();
     }
   }
+  const load = loads[architectureOf(series(job.kernel))];
   const result = await runInGuest({
     ...job,
     testFiles: job.files,
@@ -233,10 +239,16 @@ async function runJob(
   return { ...result, failures };
 }
 
+function architecturesOf(jobs: readonly GuestJob[]): Set<Architecture> {
+  return new Set(jobs.map((job) => architectureOf(series(job.kernel))));
+}
+
 /** Everything guests need besides their kernels. */
 async function prepareGuests(jobs: readonly GuestJob[], bundles: Bundles): Promise<void> {
-  say(`guests run under ${(await qemu()).version}`);
-  await baseArchive();
+  for (const architecture of architecturesOf(jobs)) {
+    say(`guests of ${architecture} run under ${(await qemu(architecture)).version}`);
+    await baseArchive(platforms[architecture]);
+  }
   const files = [...new Set(jobs.flatMap((job) => job.files))];
   await bundleTests([...files, ...findPrograms(files)], bundles);
 }
@@ -262,7 +274,7 @@ function guestTasks(
 }
 
 function environment({ objects, load }: Given): Record<string, string> {
-  return { WEIR_TEST_OBJECTS: objects, ...(load && { WEIR_LOAD: load }) };
+  return { WEIR_TEST_OBJECTS: objects, ...(load.x64 && { WEIR_LOAD: load.x64 }) };
 }
 
 interface Here {
@@ -333,7 +345,7 @@ async function main(): Promise<void> {
 
   using temporary = temporaryFolder('weir-objects-');
   const objects = temporary.path;
-  const { result, load } = await buildHelpers(objects);
+  const { result, load } = await buildHelpers(objects, new Set(['x64', ...architecturesOf(jobs)]));
   const given = { objects, load };
   const env = environment(given);
   using witness = selection.host && isRoot() ? new SoftirqWitness() : undefined;

@@ -22,6 +22,8 @@ describe('the Debian mirror', () => {
   });
 });
 
+const ending = 'cloud-amd64';
+
 const image = (release: string, version: string, split = false) => ({
   name: `linux-image-${release}-cloud-amd64`,
   version,
@@ -46,7 +48,7 @@ describe('newestComplete', () => {
       image('5.10.0-32', '5.10.223'),
       image('5.10.0-10', '5.10.10'),
     ];
-    assert.equal(newestComplete(images, [])?.release, '5.10.0-32-cloud-amd64');
+    assert.equal(newestComplete(images, [], ending)?.release, '5.10.0-32-cloud-amd64');
   });
 
   test('passes over an image whose modules are gone', () => {
@@ -56,7 +58,7 @@ describe('newestComplete', () => {
       part('binary', '7.0.9+deb13', '7.0.9-1'),
       part('modules', '7.0.9+deb13', '7.0.9-1'),
     ];
-    assert.deepEqual(newestComplete(images, parts), {
+    assert.deepEqual(newestComplete(images, parts, ending), {
       release: '7.0.9+deb13-cloud-amd64',
       version: '7.0.9-1',
       packages: [
@@ -69,10 +71,10 @@ describe('newestComplete', () => {
 
   test('ignores other flavours, and finds nothing in nothing', () => {
     assert.equal(
-      newestComplete([{ name: 'linux-image-6.1.0-50-rt-amd64', version: '1', depends: [] }], []),
+      newestComplete([{ name: 'linux-image-6.1.0-50-rt-amd64', version: '1', depends: [] }], [], ending),
       undefined,
     );
-    assert.equal(newestComplete([], []), undefined);
+    assert.equal(newestComplete([], [], ending), undefined);
   });
 });
 

@@ -89,6 +89,21 @@ describe('the test plan', () => {
     assert.equal(job?.files.length, 19);
   });
 
+  test('runs a share of the files on one arm64 kernel, and in the matrix every file on all of them', () => {
+    const some = classify([
+      'lab/dist/test/environment.root.test.js',
+      'packages/a/dist/test/one.root.test.js',
+      'packages/a/dist/test/two.newest.root.test.js',
+    ]);
+    const onArm64 = (choice: GuestChoice) =>
+      guestJobs(some, choice)
+        .filter(({ kernel }) => kernel.endsWith('-arm64'))
+        .map(({ name, files: { length } }) => `${name}: ${length}`);
+    assert.deepEqual(onArm64({}), ['6.1-arm64: 1']);
+    assert.deepEqual(onArm64({ matrix: true }), ['6.1-arm64: 3', '6.12-arm64: 3', '7-arm64: 3']);
+    assert.deepEqual(onArm64({ kernels: ['7-arm64'] }), ['7-arm64: 3']);
+  });
+
   test('knows the programs that tests of the same package start', () => {
     assert.ok(
       findPrograms(['packages/tracer/dist/test/pairs.root.test.js']).includes(

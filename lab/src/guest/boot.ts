@@ -15,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { type Kernel, kernel } from '../kernels/kernels.js';
+import { platforms } from '../platforms.js';
 import { temporaryFolder } from '../temporary.js';
 import { CpioWriter } from './cpio.js';
 import { packProject } from './project.js';
@@ -99,7 +100,7 @@ async function bootOnce(guest: Kernel, options: BootOptions): Promise<BootResult
   using run = await prepare(guest, options);
   const outputPath = join(run.folder, 'output');
   writeFileSync(outputPath, '');
-  const { program, prefix, env } = await qemu();
+  const { program, prefix, env } = await qemu(guest.architecture);
   // A file and not a pipe: QEMU drops what a full pipe does not take.
   const machine = machineArguments({ ...run.machine, terminal: { file: outputPath } });
   const started = performance.now();
@@ -150,7 +151,7 @@ async function bootOnce(guest: Kernel, options: BootOptions): Promise<BootResult
 export async function shell(options: Omit<BootOptions, 'command' | 'onOutput' | 'timeoutMs'>): Promise<void> {
   const guest = await kernel(options.kernel);
   using run = await prepare(guest, { ...options, command: '' }, true);
-  const { program, prefix, env } = await qemu();
+  const { program, prefix, env } = await qemu(guest.architecture);
   const machine = machineArguments({ ...run.machine, terminal: 'inherit' });
   const child = spawn(program, [...prefix, ...machine], { env, stdio: 'inherit' });
   await new Promise((resolve, reject) => {
@@ -170,17 +171,19 @@ async function prepare(guest: Kernel, options: BootOptions, interactive = false)
   const folder = temporary.path;
   try {
     const initramfs = join(folder, 'initramfs');
-    copyFileSync(await baseArchive(), initramfs);
+    const platform = platforms[guest.architecture];
+    copyFileSync(await baseArchive(platform), initramfs);
     appendFileSync(initramfs, readFileSync(guest.modules));
     if (options.packages?.length)
-      appendFileSync(initramfs, readFileSync(await packageArchive(options.packages)));
+      appendFileSync(initramfs, readFileSync(await packageArchive(options.packages, platform)));
     const project = join(folder, 'project');
-    packProject(project);
+    await packProject(project, guest.architecture);
     const own = join(folder, 'own');
     packRun(own, guest, options, interactive);
     for (const archive of [project, own]) appendFileSync(initramfs, readFileSync(archive));
     const { smp = 1, memory = 1024, append } = options;
-    const machine = { image: guest.image, initramfs, smp, memory, append, console: join(folder, 'console') };
+    const { architecture, image } = guest;
+    const machine = { architecture, image, initramfs, smp, memory, append, console: join(folder, 'console') };
     return { folder, machine, [Symbol.dispose]: () => temporary[Symbol.dispose]() };
   } catch (error) {
     temporary[Symbol.dispose]();

@@ -11,6 +11,7 @@ import { suites } from '../apt.js';
 import { run } from '../command.js';
 import { withLock } from '../lock.js';
 import { cacheFolder } from '../paths.js';
+import { type Architecture, type Platform, platforms } from '../platforms.js';
 
 export interface Qemu {
   readonly program: string;
@@ -22,6 +23,7 @@ export interface Qemu {
 }
 
 export interface Machine {
+  readonly architecture: Architecture;
   readonly image: string;
   readonly initramfs: string;
   /** Virtual CPUs. */
@@ -37,22 +39,26 @@ export interface Machine {
 }
 
 const omitted = new Set(['debconf', 'dpkg', 'perl-base', 'tar', 'passwd', 'adduser']);
-let pending: Promise<Qemu> | undefined;
+const pending = new Map<Architecture, Promise<Qemu>>();
 
-/** The QEMU of the lab, fetched if it is not in the cache. */
-export function qemu(): Promise<Qemu> {
-  pending ??= provide();
-  return pending;
+/** The QEMU of the lab for guests of an architecture, fetched if it is not in the cache. */
+export function qemu(architecture: Architecture = 'x64'): Promise<Qemu> {
+  let found = pending.get(architecture);
+  if (!found) {
+    found = provide(platforms[architecture]);
+    pending.set(architecture, found);
+  }
+  return found;
 }
 
-async function provide(): Promise<Qemu> {
-  const folder = join(cacheFolder(), 'qemu');
+async function provide({ architecture, qemu: wanted }: Platform): Promise<Qemu> {
+  const folder = join(cacheFolder(), architecture === 'x64' ? 'qemu' : `qemu-${architecture}`);
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(folder)) return;
     const partial = mkdtempSync(`${folder}-`);
     try {
       const options = { dependencies: true, target: 'bookworm-backports', omit: omitted };
-      await suites.bookworm.unpack(['qemu-system-x86'], partial, options);
+      await suites.bookworm.unpack([wanted.package], partial, options);
       renameSync(partial, folder);
     } finally {
       rmSync(partial, { recursive: true, force: true });
@@ -61,7 +67,7 @@ async function provide(): Promise<Qemu> {
   const libraries = ['lib', 'usr/lib'].map((lib) => join(folder, lib, 'x86_64-linux-gnu'));
   const program = join(folder, 'lib64/ld-linux-x86-64.so.2');
   const loader = existsSync(program) ? program : join(libraries[0]!, 'ld-linux-x86-64.so.2');
-  const prefix = ['--library-path', libraries.join(':'), join(folder, 'usr/bin/qemu-system-x86_64')];
+  const prefix = ['--library-path', libraries.join(':'), join(folder, 'usr/bin', wanted.program)];
   // Started through the dynamic linker, QEMU cannot find these by its own place.
   const data = ['qemu', 'seabios'].flatMap((name) => ['-L', join(folder, 'usr/share', name)]);
   const env = { ...process.env, QEMU_MODULE_DIR: join(libraries[1]!, 'qemu') };
@@ -69,26 +75,20 @@ async function provide(): Promise<Qemu> {
   return { program: loader, prefix: [...prefix, ...data], env, version };
 }
 
-/**
- * All that TCG can do, but for: five levels of page tables, which make every walk longer; and fast string instructions.
- * Where a processor has those, Linux and glibc copy and clear memory by the byte (`rep movsb`), which TCG does one by
- * one. Without them they do so by the word, and tests take a quarter less.
- */
-const cpu = ['max', 'la57', 'erms', 'fsrm', 'fzrm', 'fsrs', 'fsrc'].join(',-');
-
 /** For the kernel's command line. Debian's kernels clear all memory that they allocate, which is slow here. */
-const kernelOptions = 'console=ttyS0 quiet panic=-1 mitigations=off init_on_alloc=0';
+const kernelOptions = 'quiet panic=-1 mitigations=off init_on_alloc=0';
 
 /** QEMU's arguments for one guest, without KVM. */
 export function machineArguments(machine: Machine): string[] {
-  const commandLine = `${kernelOptions} ${machine.append ?? ''}`.trim();
+  const platform = platforms[machine.architecture];
+  const commandLine = `console=${platform.console} ${kernelOptions} ${machine.append ?? ''}`.trim();
   // Control-C goes to the guest.
   const terminal =
     machine.terminal === 'inherit'
       ? 'stdio,id=terminal,signal=off'
       : `file,id=terminal,path=${machine.terminal.file}`;
   return [
-    ...['-machine', 'q35', '-accel', 'tcg', '-cpu', cpu],
+    ...platform.qemu.machine,
     ...['-smp', String(machine.smp), '-m', String(machine.memory)],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-kernel', machine.image, '-initrd', machine.initramfs, '-append', commandLine],

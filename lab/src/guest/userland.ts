@@ -1,15 +1,17 @@
 /**
- * The programs of a guest: Node.js as this machine runs it, and a small Debian 12 around it. Debian's part is the same on
+ * The programs of a guest: Node.js as this machine runs it, or of its major for another architecture, and a small Debian 12 around it. Debian's part is the same on
  * every machine, whatever distribution that runs.
  */
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { suites } from '../apt.js';
+import { arm64Suites, suites } from '../apt.js';
 import { run } from '../command.js';
 import { withLock } from '../lock.js';
+import { nodeExecutable } from '../npm/node-versions.js';
 import { cacheFolder } from '../paths.js';
+import { type Platform, platforms } from '../platforms.js';
 import { CpioWriter } from './cpio.js';
 
 /** dash is the shell, as busybox's own prefers its applets to the real `ip`. */
@@ -36,18 +38,22 @@ const omitted = new Set([
   'libc-bin',
 ]);
 
+const ownMajor = process.versions.node.split('.', 1)[0]!;
+
 const unused =
-  /^usr\/(share\/(?!terminfo|bpftrace)|include\/|lib\/(systemd|udev|tmpfiles\.d|x86_64-linux-gnu\/(gconv|perl-base)\/))|^var\//;
+  /^usr\/(share\/(?!terminfo|bpftrace)|include\/|lib\/(systemd|udev|tmpfiles\.d|[\w-]+-linux-gnu\/(gconv|perl-base)\/))|^var\//;
 
 /** Unpacks Debian 12 packages with their dependencies, once for each set of packages. Returns the folder. */
-async function unpackPackages(packages: readonly string[]): Promise<string> {
+async function unpackPackages(packages: readonly string[], { architecture }: Platform): Promise<string> {
   const name = [...packages].sort().join('+');
-  const folder = join(cacheFolder('guest'), packages === basePackages ? `base+${name}` : `with-${name}`);
+  const parent = architecture === 'x64' ? cacheFolder('guest') : cacheFolder(`guest-${architecture}`);
+  const folder = join(parent, packages === basePackages ? `base+${name}` : `with-${name}`);
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(folder)) return;
     const partial = mkdtempSync(`${folder}-`);
     try {
-      await suites.bookworm.unpack(packages, partial, { dependencies: true, omit: omitted });
+      const { bookworm } = architecture === 'x64' ? suites : arm64Suites;
+      await bookworm.unpack(packages, partial, { dependencies: true, omit: omitted });
       renameSync(partial, folder);
     } finally {
       rmSync(partial, { recursive: true, force: true });
@@ -57,8 +63,9 @@ async function unpackPackages(packages: readonly string[]): Promise<string> {
 }
 
 /** Path of the base archive: the system and Node.js. Packed once for each Node.js executable. */
-export async function baseArchive(): Promise<string> {
-  const node = process.execPath;
+export async function baseArchive(platform: Platform = platforms.x64): Promise<string> {
+  const isOwn = platform.architecture === process.arch;
+  const node = isOwn ? process.execPath : await nodeExecutable(ownMajor, platform.architecture);
   const { size, mtimeMs } = statSync(node);
   const identity = [node, size, mtimeMs, process.version, ...basePackages, unused.source].join();
   const key = createHash('sha256').update(identity).digest('hex').slice(0, 12);
@@ -66,7 +73,7 @@ export async function baseArchive(): Promise<string> {
   const archive = join(folder, `base-${key}.cpio`);
   await withLock(`${archive}.lock`, async () => {
     if (existsSync(archive)) return;
-    const root = await unpackPackages(basePackages);
+    const root = await unpackPackages(basePackages, platform);
     using writer = new CpioWriter(archive);
     for (const path of ['dev', 'proc', 'sys', 'run', 'tmp', 'root', 'etc']) writer.directory(path);
     writer.file(
@@ -78,10 +85,11 @@ export async function baseArchive(): Promise<string> {
     writer.tree('', root, (path) => !unused.test(path) && path !== 'bin/sh');
     writer.symlink('bin/sh', 'dash');
     writer.copy('usr/bin/node', node);
-    for (const library of await sharedLibraries(node)) {
-      const places = ['lib', 'lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'];
+    // One for another architecture needs nothing beyond Debian's C and C++ libraries.
+    for (const library of isOwn ? await sharedLibraries(node) : []) {
+      const places = ['lib', `lib/${platform.triplet}`, `usr/lib/${platform.triplet}`];
       if (!places.some((place) => writer.has(`${place}/${basename(library)}`))) {
-        writer.copy(`usr/lib/x86_64-linux-gnu/${basename(library)}`, library);
+        writer.copy(`usr/lib/${platform.triplet}/${basename(library)}`, library);
       }
     }
     writer.finish();
@@ -90,9 +98,9 @@ export async function baseArchive(): Promise<string> {
 }
 
 /** Path of an archive with more packages of Debian 12 and what they need beyond the base. */
-export async function packageArchive(packages: readonly string[]): Promise<string> {
-  const root = await unpackPackages(packages);
-  const base = await unpackPackages(basePackages);
+export async function packageArchive(packages: readonly string[], platform: Platform): Promise<string> {
+  const root = await unpackPackages(packages, platform);
+  const base = await unpackPackages(basePackages, platform);
   const archive = `${root}.cpio`;
   await withLock(`${archive}.lock`, async () => {
     if (existsSync(archive)) return;

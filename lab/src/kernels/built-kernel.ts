@@ -89,6 +89,7 @@ export async function builtKernel(wanted: BuiltSeries, options: BuildOptions): P
   const built = join(folder, current.folder);
   return {
     name: wanted.name,
+    architecture: 'x64',
     release: current.release,
     version: current.version,
     image: join(built, 'vmlinuz'),

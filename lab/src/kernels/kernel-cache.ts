@@ -3,10 +3,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from '../paths.js';
+import type { Architecture } from '../platforms.js';
 
 /** A kernel on disk, ready to boot. */
 export interface Kernel {
   readonly name: string;
+  readonly architecture: Architecture;
   /** As `uname -r` says it. */
   readonly release: string;
   /** The Debian package's version. */

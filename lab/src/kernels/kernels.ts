@@ -1,9 +1,10 @@
 /** The kernels of the lab. Each is named by its series; they are kept unpacked and ready to boot, one folder a version. */
 
 import { join } from 'node:path';
-import { suites } from '../apt.js';
+import { arm64Suites, suites } from '../apt.js';
 import { withLock } from '../lock.js';
 import { cacheFolder } from '../paths.js';
+import type { Architecture } from '../platforms.js';
 import { type BuildOptions, type BuiltSeries, builtKernel } from './built-kernel.js';
 import { type Kernel, readCurrent } from './kernel-cache.js';
 import { type PackagedSeries, packagedKernel } from './packaged-kernel.js';
@@ -14,7 +15,7 @@ export type KernelSeries = PackagedSeries | BuiltSeries;
 
 const exactly = (major: number, minor: number) => (a: number, b: number) => a === major && b === minor;
 
-/** The matrix of the tests, oldest first. */
+/** The matrix of the tests on x64, oldest first. */
 export const kernels: readonly KernelSeries[] = [
   {
     name: '5.10-nobtf',
@@ -43,11 +44,43 @@ export const kernels: readonly KernelSeries[] = [
   },
 ];
 
+/** The matrix of the tests on arm64. */
+export const arm64Kernels: readonly PackagedSeries[] = [
+  {
+    name: '6.1-arm64',
+    description: 'Debian 12, arm64',
+    architecture: 'arm64',
+    sources: [arm64Suites.bookworm],
+    accepts: exactly(6, 1),
+  },
+  {
+    name: '6.12-arm64',
+    description: 'Debian 13, arm64',
+    architecture: 'arm64',
+    sources: [arm64Suites.trixie],
+    accepts: exactly(6, 12),
+  },
+  {
+    name: '7-arm64',
+    description: 'the newest, Debian 13 backports, arm64',
+    architecture: 'arm64',
+    sources: [arm64Suites.trixie, arm64Suites.sid],
+    accepts: (major) => major >= 7,
+  },
+];
+
+const all: readonly KernelSeries[] = [...kernels, ...arm64Kernels];
+
+/** The machine that a kernel is for. */
+export function architectureOf(wanted: KernelSeries): Architecture {
+  return isBuilt(wanted) ? 'x64' : (wanted.architecture ?? 'x64');
+}
+
 /** @throws Error naming the kernels there are. */
 export function series(name: string): KernelSeries {
-  const found = kernels.find((kernel) => kernel.name === name);
+  const found = all.find((kernel) => kernel.name === name);
   if (!found)
-    throw new Error(`no kernel "${name}" in the lab: there are ${kernels.map((k) => k.name).join(', ')}`);
+    throw new Error(`no kernel "${name}" in the lab: there are ${all.map((k) => k.name).join(', ')}`);
   return found;
 }
 

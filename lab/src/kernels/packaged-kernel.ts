@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Apt, PackageRecord } from '../apt.js';
 import { CpioWriter } from '../guest/cpio.js';
 import { cacheFolder } from '../paths.js';
+import { type Architecture, platforms } from '../platforms.js';
 import { type Kernel, makeCurrent, readCurrent } from './kernel-cache.js';
 import { describeOnDemand, guestModules, loadOrder, modulesOnDemand, readModule } from './modules.js';
 
@@ -17,6 +18,10 @@ export interface PackagedSeries {
   /** What the commands call it. */
   readonly name: string;
   readonly description: string;
+  /** The machine that it is for. Default: x64. */
+  readonly architecture?: Architecture;
+  /** Which of Debian's builds of a version. Default: the one for virtual machines. */
+  readonly flavour?: 'cloud' | 'rt';
   /** Where to look, in this order. */
   readonly sources: readonly Apt[];
   /** Whether a kernel of this version belongs to the series. */
@@ -64,6 +69,7 @@ export async function packagedKernel(wanted: PackagedSeries): Promise<Kernel> {
   const unpacked = join(folder, release);
   return {
     name: wanted.name,
+    architecture: wanted.architecture ?? 'x64',
     release,
     version,
     image: imageIn(unpacked, release),
@@ -84,28 +90,35 @@ function imageIn(unpacked: string, release: string): string {
 }
 
 async function resolve(wanted: PackagedSeries): Promise<{ candidate: Candidate; apt: Apt }> {
+  const { flavour = 'cloud', architecture = 'x64' } = wanted;
+  const ending = `${flavour}-${platforms[architecture].debian}`;
   for (const apt of wanted.sources) {
     const names = (await apt.names('linux-image-')).filter((name) => {
-      const version = releaseVersion(releaseOf(name) ?? '');
+      const version = releaseVersion(releaseOf(name, ending) ?? '');
       return version !== undefined && wanted.accepts(version[0]!, version[1]!);
     });
     const images = await apt.show(names);
     const parts = await apt.show([...new Set(images.flatMap(partNames))].filter((name) => name !== ''));
-    const candidate = newestComplete(images, parts);
+    const candidate = newestComplete(images, parts, ending);
     if (candidate) return { candidate, apt };
   }
   throw new Error(`Debian's packages hold no complete kernel ${wanted.name} (${wanted.description})`);
 }
 
-/** `6.12.107+deb13-cloud-amd64` of `linux-image-6.12.107+deb13-cloud-amd64`; undefined for other flavours. */
-function releaseOf(packageName: string): string | undefined {
-  return /^linux-image-(\d+\.\d+\S*-cloud-amd64)$/.exec(packageName)?.[1];
+/** `6.12.107+deb13-cloud-amd64` of `linux-image-6.12.107+deb13-cloud-amd64`; undefined for those of another ending. */
+function releaseOf(packageName: string, ending: string): string | undefined {
+  const release = /^linux-image-(\d+\.\d+\S*)$/.exec(packageName)?.[1];
+  return release?.endsWith(`-${ending}`) ? release : undefined;
 }
 
 /** The numbers of a release in order, for comparison: `6.12.107+deb13-cloud-amd64` is 6, 12, 107, 13. */
 function releaseVersion(release: string): readonly number[] | undefined {
   if (!/^\d+\.\d+/.test(release)) return undefined;
-  return release.replace('cloud-amd64', '').split(/\D+/).filter(Boolean).map(Number);
+  return release
+    .replace(/-\D\S*$/, '')
+    .split(/\D+/)
+    .filter(Boolean)
+    .map(Number);
 }
 
 function compareVersions(a: readonly number[], b: readonly number[]): number {
@@ -123,14 +136,19 @@ function partNames(image: PackageRecord): string[] {
     .filter((name) => /^linux-(binary|modules)-\d/.test(name));
 }
 
-/** The newest image whose parts, if it has such, are there in the same version. Exported for the tests. */
+/**
+ * The newest image whose parts, if it has such, are there in the same version. Exported for the tests.
+ *
+ * @param ending Of the names: flavour and architecture, `cloud-amd64`.
+ */
 export function newestComplete(
   images: readonly PackageRecord[],
   parts: readonly PackageRecord[],
+  ending: string,
 ): Candidate | undefined {
   const available = new Set(parts.map((part) => `${part.name}=${part.version}`));
   const complete = images.flatMap((image) => {
-    const release = releaseOf(image.name);
+    const release = releaseOf(image.name, ending);
     const needed = partNames(image).map((name) => `${name}=${image.version}`);
     if (release === undefined || !needed.every((part) => available.has(part))) return [];
     return [{ release, version: image.version, packages: [`${image.name}=${image.version}`, ...needed] }];

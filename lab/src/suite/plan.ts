@@ -2,8 +2,9 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isBuilt, kernels, series } from '../kernels/kernels.js';
+import { architectureOf, arm64Kernels, isBuilt, kernels, series } from '../kernels/kernels.js';
 import { repository } from '../paths.js';
+import { arm64Kernel, isForArm64 } from './arm64-share.js';
 
 /** A state of the kernel that some tests are about. */
 interface Variant {
@@ -126,15 +127,21 @@ const decided = new RegExp(
 
 /** The choice of guests. */
 export interface GuestChoice {
-  /** Kernels by name. Default: all. */
+  /** Kernels by name. Default: all of x64, and one of arm64, or all of it in the matrix. */
   readonly kernels?: readonly string[] | undefined;
   /** Whether every file runs on every kernel. */
   readonly matrix?: boolean;
 }
 
+function defaultKernels({ matrix }: GuestChoice): string[] {
+  const arm64 = matrix === true ? arm64Kernels.map(({ name }) => name) : [arm64Kernel];
+  return [...kernels.map(({ name }) => name), ...arm64];
+}
+
 /** Which files a kernel runs where nothing more is asked for. */
 function share(kernel: string, isNewest: boolean): (path: string) => boolean {
   if (isBuilt(series(kernel))) return (path) => essential.test(path) && !ofAnyTypes.test(path);
+  if (architectureOf(series(kernel)) === 'arm64') return isForArm64;
   if (series(kernel).partly) return (path) => decided.test(path);
   return (path) => isNewest || !forNewest.test(path);
 }
@@ -143,7 +150,7 @@ function share(kernel: string, isNewest: boolean): (path: string) => boolean {
 export function guestJobs(files: TestFiles, choice: GuestChoice = {}): GuestJob[] {
   const jobs: GuestJob[] = [];
   const newest = kernels.at(-1)?.name;
-  for (const kernel of choice.kernels ?? kernels.map(({ name }) => name)) {
+  for (const kernel of choice.kernels ?? defaultKernels(choice)) {
     const whole = choice.matrix === true || choice.kernels !== undefined;
     const wanted = share(kernel, kernel === newest);
     const chosen = (paths: readonly string[] = []) => paths.filter((path) => whole || wanted(path));

