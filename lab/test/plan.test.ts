@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { isForArm64 } from '../src/suite/arm64-share.js';
 import { classify, findPrograms, findTestFiles, type GuestChoice, guestJobs } from '../src/suite/plan.js';
 
 describe('the test plan', () => {
@@ -100,6 +101,8 @@ describe('the test plan', () => {
         .filter(({ kernel }) => kernel.endsWith('-arm64'))
         .map(({ name, files: { length } }) => `${name}: ${length}`);
     assert.deepEqual(onArm64({}), ['6.1-arm64: 1']);
+    const there = findTestFiles().root.filter(isForArm64);
+    assert.equal(there.length, 13, 'the files of the share are there, under their names');
     assert.deepEqual(onArm64({ matrix: true }), ['6.1-arm64: 3', '6.12-arm64: 3', '7-arm64: 3']);
     assert.deepEqual(onArm64({ kernels: ['7-arm64'] }), ['7-arm64: 3']);
   });

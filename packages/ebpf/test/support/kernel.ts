@@ -6,6 +6,7 @@ import type { FeatureName } from '../../src/features/definitions.js';
 import { kernelTypeId, opened, tryProgram } from '../../src/features/probe.js';
 import { kernelSymbols } from '../../src/features/symbols.js';
 import { features } from '../../src/features/table.js';
+import { kernelAtLeast } from '../../src/sys/kernel-version.js';
 import { AttachType } from '../../src/uapi/attach-types.js';
 import { ProgramType } from '../../src/uapi/program-types.js';
 import { requireFeature } from './require.js';
@@ -15,9 +16,16 @@ const withheld: ReadonlyMap<FeatureName, { readonly reason: string; isWithheld()
   ['kernel_btf', { reason: 'built without CONFIG_DEBUG_INFO_BTF', isWithheld: () => true }],
   ['kprobes', { reason: 'built without CONFIG_KPROBES', isWithheld: () => lacks('register_kprobe') }],
   ['kprobe_multi', { reason: 'built without CONFIG_FPROBE', isWithheld: () => lacks('register_fprobe_ips') }],
-  ['fentry', { reason: 'its policy denies trampolines', isWithheld: () => denies(AttachType.traceFentry) }],
-  ['fexit', { reason: 'its policy denies trampolines', isWithheld: () => denies(AttachType.traceFexit) }],
+  ['fentry', withoutTrampolines(AttachType.traceFentry)],
+  ['fexit', withoutTrampolines(AttachType.traceFexit)],
 ]);
+
+function withoutTrampolines(attachType: number) {
+  // arm64 has had programs at functions since 6.0, but attaches them only since 6.4.
+  if (process.arch === 'arm64' && !kernelAtLeast('6.4'))
+    return { reason: 'arm64 attaches trampolines since 6.4', isWithheld: () => true };
+  return { reason: 'its policy denies trampolines', isWithheld: () => denies(attachType) };
+}
 
 function lacks(symbol: string): boolean {
   return !kernelSymbols().hasFunction(symbol);

@@ -58,7 +58,7 @@ const definitions = [
 ] as const satisfies readonly AcceptHookDefinition[];
 
 /**
- * How the accepting process is found. `fentry` and `fexit` need Linux 5.5 and BPF trampolines, `breakpoint` needs
+ * How the accepting process is found. `fentry` and `fexit` need BPF trampolines (Linux 5.5, on arm64 6.4), `breakpoint` needs
  * Linux 5.2 on x86-64, the others Linux 4.17. See `docs/architecture.md`.
  */
 export type AcceptHook = (typeof definitions)[number]['name'];

@@ -58,7 +58,7 @@ export interface HookPlan {
 }
 
 const missingFentry =
-  'BPF trampolines cannot be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER and CONFIG_DEBUG_INFO_BTF)';
+  'BPF trampolines cannot be attached (Linux 5.5 and later, on arm64 6.4, with CONFIG_FUNCTION_TRACER and CONFIG_DEBUG_INFO_BTF)';
 const missingKprobe = 'there are no kprobes (CONFIG_KPROBES with CONFIG_KPROBE_EVENTS)';
 
 type Mechanism = 'fentry' | 'fexit' | 'kprobe' | 'kretprobe';

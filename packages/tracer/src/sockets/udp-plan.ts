@@ -49,7 +49,7 @@ export function planUdp(kernel: UdpFeatures): {
     'fentry',
     kernel.fentry,
     (name) => known(kernel.hasTypedFunction(name)),
-    'BPF trampolines cannot be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER and CONFIG_DEBUG_INFO_BTF)',
+    'BPF trampolines cannot be attached (Linux 5.5 and later, on arm64 6.4, with CONFIG_FUNCTION_TRACER and CONFIG_DEBUG_INFO_BTF)',
   );
   const kprobe = calls(
     'kprobe',
