@@ -54,6 +54,23 @@ describe('frames', () => {
     assert.equal(new BigInt64Array(frame!.payload.buffer, frame!.payload.byteOffset, 2).length, 2);
   });
 
+  it('can lie in the same memory, one after the other', () => {
+    const reader = new FrameReader({ reuse: true });
+    const lengths = [1000, 1400, 10, 0, 5_000_000, 3000];
+    const buffers = lengths.map((length, index) => {
+      const bytes = Buffer.concat([frameHeader('batch', length), Buffer.alloc(length, index + 1)]);
+      const [frame] = [...reader.push(bytes)];
+      assert.ok(frame!.payload.equals(Buffer.alloc(length, index + 1)));
+      assert.equal(frame!.payload.byteOffset, 0);
+      return frame!.payload.buffer;
+    });
+    assert.equal(buffers[1], buffers[0]);
+    assert.equal(buffers[2], buffers[0]);
+    assert.equal(buffers[3], buffers[0]);
+    assert.notEqual(buffers[4], buffers[0]);
+    assert.notEqual(buffers[5], buffers[4]);
+  });
+
   it('know whether something is missing', () => {
     const reader = new FrameReader();
     assert.ok(reader.isBetweenFrames);

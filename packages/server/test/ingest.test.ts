@@ -47,7 +47,8 @@ class MemoryStore implements BatchStore {
   async append(batch: Batch): Promise<boolean> {
     await this.before(batch);
     const isNew = batch.number > this.lastNumber(batch.epoch);
-    if (isNew) this.batches.push(batch);
+    // A copy has rows, which outlive the memory of the batch.
+    if (isNew) this.batches.push({ ...batch });
     return isNew;
   }
 

@@ -26,7 +26,7 @@ import { ExitCode, FileProblems, UsageError } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
-import { giveBackCodeSoon, inlineLess, keepYoungSpaceSmall } from '../trace/give-back.js';
+import { giveBackCodeSoon, inlineLess } from '../trace/give-back.js';
 import { Interruption } from '../trace/interruption.js';
 import { announceReady } from '../trace/ready.js';
 import { packageVersion } from '../version.js';
@@ -68,10 +68,7 @@ function endWithoutReader(host: RunHost): void {
  * @throws UsageError for options that make no sense; the errors of the tracer and of the history
  */
 async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode> {
-  if (host.ownsProcess) {
-    keepYoungSpaceSmall();
-    inlineLess();
-  }
+  if (host.ownsProcess) inlineLess();
   const tracing = await host.loadTracer();
   host.avoidWaiting?.(isWritable);
   // All threads of the server inherit it.

@@ -23,7 +23,7 @@ export interface IngestServerOptions {
   readonly versions: Versions;
   /** What is added to a batch before it is stored. */
   readonly addTo?: (batch: Batch) => Batch;
-  /** Called with each batch after it was stored, in order. */
+  /** Called with each batch after it was stored, in order. The next one is read into the same memory: see {@link BatchStore.append}. */
   readonly onBatch?: (batch: Batch) => void;
   /** Reports connections that could not be served, and batches that were rejected. */
   readonly onProblem: (message: string) => void;
@@ -151,7 +151,8 @@ class CollectorConnection {
       if (this.collector === undefined) this.#socket.destroy(new Error('it did not say hello'));
     }, HELLO_TIMEOUT_MS);
     try {
-      const reader = new FrameReader();
+      // One frame is handled after the other, and nothing keeps its payload.
+      const reader = new FrameReader({ reuse: true });
       for await (const piece of this.#socket as AsyncIterable<Buffer>) {
         for (const frame of reader.push(piece)) {
           if (this.#isStopping) return;

@@ -31,7 +31,7 @@ export type FrameName = keyof typeof frameTypes;
 /** A frame as it arrived. */
 export interface Frame {
   readonly name: FrameName;
-  /** Memory of its own, aligned for every typed array. */
+  /** Aligned for every typed array. Memory of its own, unless the {@link FrameReader} uses its memory again. */
   readonly payload: Buffer;
 }
 
@@ -67,13 +67,32 @@ export function jsonFrame(name: FrameName, value: unknown): Buffer {
   return Buffer.concat([frameHeader(name, payload.length), payload]);
 }
 
+/** Longer payloads have memory of their own. */
+const REUSED_BYTES = 4 * 1024 * 1024;
+
+/** How frames are read. */
+export interface FrameReaderOptions {
+  /**
+   * A payload is overwritten by that of the next frame. Memory of its own for each batch would be freed by the collection of all garbage
+   * only, which so much of it brings about each second. Default false.
+   */
+  readonly reuse?: boolean;
+}
+
 /** Puts frames together from the pieces in which they arrive. Holds one frame at most. */
 export class FrameReader {
+  readonly #reuse: boolean;
+  /** What payloads lie in, where they share it. */
+  #memory: Buffer = Buffer.alloc(0);
   readonly #header = Buffer.alloc(HEADER_BYTES);
   #headerBytes = 0;
   #name: FrameName | undefined;
-  #payload = Buffer.alloc(0);
+  #payload: Buffer = Buffer.alloc(0);
   #payloadBytes = 0;
+
+  constructor({ reuse = false }: FrameReaderOptions = {}) {
+    this.#reuse = reuse;
+  }
 
   /** Whether nothing is missing of a frame that has begun. */
   get isBetweenFrames(): boolean {
@@ -121,8 +140,16 @@ export class FrameReader {
     if (length > longest(name))
       throw new FormatError(`frame ${name} of ${length} bytes: at most ${longest(name)} are allowed`);
     this.#name = name;
-    this.#payload = Buffer.allocUnsafeSlow(length);
+    this.#payload = this.#allocate(length);
     this.#payloadBytes = 0;
+  }
+
+  #allocate(length: number): Buffer {
+    if (!this.#reuse || length > REUSED_BYTES) return Buffer.allocUnsafeSlow(length);
+    // Batches differ in length: with some to spare, a little longer one fits, too.
+    if (length > this.#memory.length)
+      this.#memory = Buffer.allocUnsafeSlow(Math.min(REUSED_BYTES, length + (length >> 1)));
+    return this.#memory.subarray(0, length);
   }
 
   #readPayload(piece: Uint8Array, offset: number): number {

@@ -133,10 +133,15 @@ export class TableEncoder {
     const rows = this.#rows;
     const columns: ColumnDescription[] = [];
     const parts: Uint8Array[] = [];
-    for (const column of this.#columns) if (column.next < rows) column.skipTo(rows);
-    for (const { name, layout, isOptional, values, gaps, gapCount } of this.#columns) {
-      if (gapCount > 0 && !isOptional) throw new TypeError(`a row of ${this.#table} has no ${name}`);
-      if (gapCount === rows) continue;
+    for (const column of this.#columns) {
+      const { name, layout, isOptional } = column;
+      const hasValues = column.next > 0;
+      // Memory of a column that no row has is not even written to.
+      if (hasValues && column.next < rows) column.skipTo(rows);
+      const { values, gaps, gapCount } = column;
+      if ((gapCount > 0 || !hasValues) && !isOptional)
+        throw new TypeError(`a row of ${this.#table} has no ${name}`);
+      if (gapCount === rows || !hasValues) continue;
       columns.push([name, layout, gapCount > 0]);
       if (gapCount > 0) parts.push(gaps.subarray(0, bitmapBytes(rows)));
       parts.push(new Uint8Array(values.buffer, 0, rows * values.BYTES_PER_ELEMENT));
