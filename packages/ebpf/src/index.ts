@@ -40,6 +40,7 @@ export { type KernelSymbolEntry, KernelSymbols, kernelSymbols } from './features
 export { FeatureTable, features } from './features/table.js';
 export { type DisassembleOptions, disassemble } from './insn/disassemble.js';
 export type { AttachOptions } from './link/attach.js';
+export { type AttachedPrograms, type AttachPlace, attachedPrograms } from './link/attached-programs.js';
 export {
   attachBreakpoint,
   type Breakpoint,
@@ -53,16 +54,24 @@ export { deviceIndex } from './link/device.js';
 export { attachIterator, IteratorLink, type IteratorOptions } from './link/iterator.js';
 export { attachKprobe, type KprobeOptions } from './link/kprobe.js';
 export { attachKprobeMulti, type KprobeMultiOptions } from './link/kprobe-multi.js';
-export { FdLink, HeldLink, type Link, type LinkInfo, openPinnedLink, UpdatableLink } from './link/link.js';
+export { FdLink, HeldLink, type Link, linkFromId, openPinnedLink, UpdatableLink } from './link/link.js';
+export type { LinkDetails, LinkInfo } from './link/link-info.js';
+export type { LinkNeighbour, LinkOrder, LinkPosition } from './link/link-order.js';
+export { attachLirc } from './link/lirc.js';
+export { attachLwt, type LwtRoute } from './link/lwt.js';
+export { attachNetfilter, type NetfilterOptions } from './link/netfilter.js';
+export { attachNetkit, type NetkitOptions } from './link/netkit.js';
 export { attachNetns } from './link/netns.js';
 export { attachPerfEvent, type PerfAttachOptions } from './link/perf-event.js';
 export { attachRawTracepoint } from './link/raw-tracepoint.js';
-export { attachSocketFilter } from './link/socket.js';
+export { attachReuseport, attachSocketFilter } from './link/socket.js';
+export { attachSockmap, type SockmapOptions } from './link/sockmap.js';
 export { attachTc, type TcOptions } from './link/tc.js';
 export { probeTracepoint, tracepointId } from './link/tracefs.js';
 export { attachTracepoint } from './link/tracepoint.js';
 export { attachTracing } from './link/tracing.js';
 export { attachUprobe, type UprobeOptions } from './link/uprobe.js';
+export { attachUprobeMulti, type UprobeMultiOptions } from './link/uprobe-multi.js';
 export { attachXdp, type XdpOptions } from './link/xdp.js';
 export { Collection } from './load/collection.js';
 export type { Globals } from './load/globals.js';
@@ -101,3 +110,6 @@ export { AttachFlag, MapFlag, ProgramFlag, UpdateFlag } from './uapi/flags.js';
 export { LinkType, linkTypeName } from './uapi/link-types.js';
 export { MapType, mapTypeName } from './uapi/map-types.js';
 export { ProgramType, programTypeName } from './uapi/program-types.js';
+export { attachUsdt, type UsdtOptions, type UsdtTarget } from './usdt/attach-usdt.js';
+export { type UsdtProbe, usdtProbes } from './usdt/usdt-probes.js';
+export { UsdtSpecs } from './usdt/usdt-specs.js';

@@ -297,6 +297,9 @@ export const featureDefinitions = {
   tcx: feature('6.6', 'bpf_link for traffic control (tcx)', () =>
     knowsLink({ type: ProgramType.schedCls }, AttachType.tcxIngress),
   ),
+  sockmap_link: feature('6.10', 'bpf_link for sockmaps', () =>
+    knowsLink({ type: ProgramType.skMsg, attachType: AttachType.skMsgVerdict }, AttachType.skMsgVerdict),
+  ),
 
   // ---- functions of the kernel ----
   rdonly_cast: feature('6.2', 'bpf_rdonly_cast', () =>

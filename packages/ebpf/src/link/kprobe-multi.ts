@@ -7,7 +7,8 @@ import { stringTable } from '../sys/attr.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { ProgramType } from '../uapi/program-types.js';
 import { missingSymbol } from './kprobe.js';
-import { createLink, FdLink } from './link.js';
+import { FdLink } from './link.js';
+import { createSupportedLink } from './link-support.js';
 import { requireType } from './program-kind.js';
 import { isReturnKind } from './section-target.js';
 import { functionsLike } from './traceable-functions.js';
@@ -28,7 +29,7 @@ export interface KprobeMultiOptions {
  * @param symbols As /proc/kallsyms spells them, or a pattern of them in which `*` stands for any text and `?` for any letter. Default: what
  * the program's section names.
  * @throws SyscallError, with the symbols that do not exist; EbpfError where no function fits a pattern; OptionError for an option that
- * makes no sense with the program.
+ * makes no sense with the program; UnsupportedError on a kernel that is too old or built without it.
  */
 export function attachKprobeMulti(
   program: ProgramHandle,
@@ -42,7 +43,10 @@ export function attachKprobeMulti(
   if (session && retprobe)
     throw new OptionError(`program ${program.name} is a session: it runs at entry and return alike`);
   const names = namesOf(program, symbols, cookies);
-  const fd = createLink(
+  const fd = createSupportedLink(
+    session
+      ? { feature: 'BPF_TRACE_KPROBE_SESSION', since: '6.10', option: 'CONFIG_FPROBE' }
+      : { feature: 'BPF_TRACE_KPROBE_MULTI', since: '5.18', option: 'CONFIG_FPROBE' },
     program,
     0,
     session ? AttachType.traceKprobeSession : AttachType.traceKprobeMulti,
@@ -84,8 +88,7 @@ function namesOf(
 }
 
 function explain(errno: number, names: readonly string[], program: ProgramHandle): string | undefined {
-  const { EINVAL, EOPNOTSUPP, ESRCH } = constants.errno;
-  if (errno === EOPNOTSUPP) return 'this kernel was built without CONFIG_FPROBE';
+  const { EINVAL, ESRCH } = constants.errno;
   const loadedFor = program.expectedAttachType;
   if (
     errno === EINVAL &&

@@ -1,11 +1,15 @@
 /** Attachments of programs, and those that the kernel keeps as a bpf_link. */
-import { readlinkSync } from 'node:fs';
+import { readlinkSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import { EbpfError } from '../errors.js';
 import type { ProgramHandle } from '../program/program-handle.js';
-import { type AttrValues, attr, infoAttr, kernelStruct } from '../sys/attr.js';
-import { bpf } from '../sys/bpf.js';
+import { type AttrValues, attr } from '../sys/attr.js';
+import { bpf, bpfError, bpfRaw } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
 import { Command } from '../uapi/commands.js';
+import { AttachFlag } from '../uapi/flags.js';
+import { LinkType } from '../uapi/link-types.js';
+import { type LinkInfo, readLinkInfo } from './link-info.js';
 
 /** An attachment of a program. Disposing of it detaches the program; doing so again has no effect. */
 export interface Link extends Disposable {
@@ -45,24 +49,17 @@ export function createLink(
   return new Fd(bpf(Command.linkCreate, attr('linkCreate', values), advice));
 }
 
-/** struct bpf_link_info of include/uapi/linux/bpf.h. */
-export interface LinkInfo {
-  /** Unique among the links that exist. */
-  readonly id: number;
-  readonly programId: number;
-  /** For XDP: the device, 0 once that is gone. */
-  readonly ifindex: number;
-}
-
 /** An attachment that ends when its descriptor is closed, and can be pinned. */
 export class FdLink implements Link {
   readonly kind: string;
   readonly #fd: Fd;
+  readonly #pins: Set<string>;
 
-  /** Takes over the descriptor of a link of the given kind. */
-  constructor(kind: string, fd: Fd) {
+  /** Takes over the descriptor of a link of the given kind. @param pins Paths by which it is pinned. */
+  constructor(kind: string, fd: Fd, pins: readonly string[] = []) {
     this.kind = kind;
     this.#fd = fd;
+    this.#pins = new Set(pins);
   }
 
   /** The descriptor's number; it stays this link's. */
@@ -76,13 +73,24 @@ export class FdLink implements Link {
 
   pin(path: string): void {
     bpf(Command.objPin, attr('obj', { pathname: path, bpfFd: this.fd }), () => path);
+    this.#pins.add(path);
+  }
+
+  /**
+   * Removes the pins that were made by this object, or by which it was opened: the link ends with its last descriptor again.
+   *
+   * @throws the file system's error for a pin that cannot be removed; none for one that is gone.
+   */
+  unpin(): void {
+    for (const path of this.#pins) {
+      rmSync(path, { force: true });
+      this.#pins.delete(path);
+    }
   }
 
   /** The kernel's account of the link (5.8). @throws SyscallError; EbpfError once disposed of. */
   info(): LinkInfo {
-    const info = kernelStruct('linkInfo');
-    bpf(Command.objGetInfoByFd, infoAttr(this.fd, info));
-    return { id: info.get('id'), programId: info.get('progId'), ifindex: info.get('xdp').ifindex };
+    return readLinkInfo(this.fd);
   }
 
   /** Detaches the program now, even if pins or other processes hold the link (5.9). @throws SyscallError */
@@ -96,14 +104,58 @@ export class FdLink implements Link {
   }
 }
 
-/** A bpf_link whose program can be replaced: cgroup, XDP, network namespace, tcx, iterator. */
+/** A bpf_link whose program can be replaced: cgroup, XDP, network namespace, tcx, netkit, sockmap, iterator. */
 export class UpdatableLink extends FdLink {
   /**
    * Replaces the attached program by another of the same type, with no moment without one. Since Linux 5.7.
+   * @param expected The program that must be attached now, where the kind of link knows it: else EPERM (EINVAL for kinds that do not).
    * @throws SyscallError
    */
-  update(program: ProgramHandle): void {
-    bpf(Command.linkUpdate, attr('linkUpdate', { linkFd: this.fd, newProgFd: program.fd }));
+  update(program: ProgramHandle, expected?: ProgramHandle): void {
+    const old = expected === undefined ? {} : { flags: AttachFlag.replace, oldProgFd: expected.fd };
+    const values = { linkFd: this.fd, newProgFd: program.fd, ...old };
+    bpf(Command.linkUpdate, attr('linkUpdate', values), (errno) =>
+      errno === constants.errno.EPERM && expected !== undefined
+        ? `program ${expected.name} is not the one that is attached`
+        : undefined,
+    );
+  }
+}
+
+/** Kinds of links, and whether their program can be replaced. */
+const kindsByType: ReadonlyMap<number, readonly [kind: string, isUpdatable: boolean]> = new Map([
+  [LinkType.rawTracepoint, ['raw_tracepoint', false]],
+  [LinkType.tracing, ['tracing', false]],
+  [LinkType.cgroup, ['cgroup', true]],
+  [LinkType.iter, ['iter', true]],
+  [LinkType.netns, ['netns', true]],
+  [LinkType.xdp, ['xdp', true]],
+  [LinkType.perfEvent, ['perf_event', false]],
+  [LinkType.kprobeMulti, ['kprobe_multi', false]],
+  [LinkType.structOps, ['struct_ops', false]],
+  [LinkType.netfilter, ['netfilter', false]],
+  [LinkType.tcx, ['tcx', true]],
+  [LinkType.uprobeMulti, ['uprobe_multi', false]],
+  [LinkType.netkit, ['netkit', true]],
+  [LinkType.sockmap, ['sockmap', true]],
+]);
+
+/**
+ * Opens the link with an id (5.8). Needs CAP_SYS_ADMIN. It is an {@link UpdatableLink} where its kind allows to replace the program.
+ * @returns undefined if there is none.
+ * @throws SyscallError
+ */
+export function linkFromId(id: number): FdLink | undefined {
+  const result = bpfRaw(Command.linkGetFdById, attr('getId', { linkId: id }));
+  if (result === -constants.errno.ENOENT) return undefined;
+  if (result < 0) throw bpfError(Command.linkGetFdById, -result, `link ${id}`, ['CAP_SYS_ADMIN']);
+  const fd = new Fd(result);
+  try {
+    const [kind, isUpdatable] = kindsByType.get(readLinkInfo(fd.fd).type) ?? ['link', false];
+    return isUpdatable ? new UpdatableLink(kind, fd) : new FdLink(kind, fd);
+  } catch (error) {
+    fd[Symbol.dispose]();
+    throw error;
   }
 }
 
@@ -115,7 +167,7 @@ export function openPinnedLink(path: string): UpdatableLink {
   const fd = new Fd(bpf(Command.objGet, attr('obj', { pathname: path }), () => path));
   const kind = readlinkSync(`/proc/self/fd/${fd.fd}`);
   if (kind === 'anon_inode:bpf_link' || kind === 'anon_inode:bpf-link')
-    return new UpdatableLink('pinned', fd);
+    return new UpdatableLink('pinned', fd, [path]);
   fd[Symbol.dispose]();
   throw new EbpfError(`${path} holds no link but ${kind}`);
 }

@@ -1,6 +1,6 @@
 /** Programs on packets that enter or leave a network device, after XDP: traffic control. */
 import { constants } from 'node:os';
-import { EbpfError, SyscallError, UnsupportedError } from '../errors.js';
+import { EbpfError, UnsupportedError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import { structLayouts } from '../generated/kernel-structs.js';
 import type { ProgramHandle } from '../program/program-handle.js';
@@ -11,11 +11,12 @@ import { AttachType } from '../uapi/attach-types.js';
 import { ProgramType } from '../uapi/program-types.js';
 import { interfaceIndex, u32 } from './device.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
+import { explainOrder, hasOrder, isErrno, type LinkOrder, orderArguments } from './link-order.js';
 import { isOwnerGone, ownerMark, ownIdentity } from './owner.js';
 import { requireType } from './program-kind.js';
 
 /** Options of {@link attachTc}. */
-export interface TcOptions {
+export interface TcOptions extends LinkOrder {
   readonly direction: 'ingress' | 'egress';
   /** 1 to 65535; lower ones run first (clsact only). Default: the kernel chooses one before all others. */
   readonly priority?: number;
@@ -28,7 +29,7 @@ export interface TcOptions {
  * clsact queueing discipline (4.5), which is added where it is missing. The kernel keeps a filter when this process dies,
  * until the next is attached to the device: those of processes that are gone are removed then.
  * @param device Its name or number.
- * @throws SyscallError; UnsupportedError where the kernel lacks clsact or its filters; UnknownFeatureError where it cannot be
+ * @throws SyscallError; UnsupportedError where the kernel lacks clsact or its filters, or tcx for an order; UnknownFeatureError where it cannot be
  * found out whether it has tcx
  */
 export function attachTc(program: ProgramHandle, device: string | number, options: TcOptions): Link {
@@ -36,10 +37,12 @@ export function attachTc(program: ProgramHandle, device: string | number, option
   const socket = new NetlinkSocket(NetlinkProtocol.route);
   try {
     const ifindex = interfaceIndex(socket, device);
-    if (!(options.features ?? kernelFeatures).decide('tcx'))
-      return new ClsactFilter(socket, program, ifindex, options);
+    const features = options.features ?? kernelFeatures;
+    if (hasOrder(options)) features.require('tcx', 'an order of programs needs it');
+    if (!features.decide('tcx')) return new ClsactFilter(socket, program, ifindex, options);
     const attachType = options.direction === 'ingress' ? AttachType.tcxIngress : AttachType.tcxEgress;
-    const fd = createLink(program, ifindex, attachType);
+    const { flags, relative: tcx } = orderArguments(options);
+    const fd = createLink(program, ifindex, attachType, { flags, tcx }, explainOrder);
     socket[Symbol.dispose]();
     return new UpdatableLink('tcx', fd);
   } catch (error) {
@@ -240,10 +243,6 @@ class ClsactFilter implements Link {
   #what(verb: string): string {
     return `${verb} network device ${this.#place.ifindex}`;
   }
-}
-
-function isErrno(error: unknown, errno: number): boolean {
-  return error instanceof SyscallError && error.errno === errno;
 }
 
 /** The kernel loads such modules by itself; without one, ENOENT says that it knows no such kind. */

@@ -1,9 +1,14 @@
 /** Functions of executable files and libraries: where they lie in the file. */
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { EbpfError, FormatError, SyscallError } from '../errors.js';
+import { SymbolBind } from '../elf/elf-constants.js';
+import { ExecutableFile, type FunctionSymbol } from '../elf/executable.js';
+import { EbpfError, SyscallError } from '../errors.js';
 import { errnoOf } from '../features/kernel-files.js';
+import { nearest } from '../nearest.js';
+import { debugFileOf, debugFolders } from './debug-file.js';
+import { mappedFile, reachablePath } from './process-files.js';
 
 const libraryFolders: readonly string[] = [
   '/usr/local/lib',
@@ -14,9 +19,11 @@ const libraryFolders: readonly string[] = [
 
 /**
  * The file that a name stands for: a path as it is, a library's name where libraries lie, any other name where programs do.
+ * @param pid A name without a `/` is that of a file which this process runs, in the process's own root.
  * @throws EbpfError where there is none.
  */
-export function executablePath(name: string): string {
+export function executablePath(name: string, pid?: number): string {
+  if (pid !== undefined && !name.includes('/')) return reachablePath(pid, mappedFile(pid, name));
   if (name.includes('/')) {
     if (existsSync(name)) return name;
     throw new EbpfError(`there is no file ${name}`);
@@ -31,129 +38,116 @@ export function executablePath(name: string): string {
   return found;
 }
 
-const SHT_SYMTAB = 2;
-const SHT_DYNSYM = 11;
-const STT_FUNC = 2;
-const STT_GNU_IFUNC = 10;
-const PT_LOAD = 1;
-
-/** Where a function's code lies in the file, in bytes. @throws EbpfError where the file defines no such function; FormatError; SyscallError */
-export function symbolOffset(path: string, symbol: string): number {
-  const file = new ElfImage(path);
+/** Opens an executable. @throws EbpfError where there is no such file; FormatError; SyscallError */
+export function openExecutable(path: string): ExecutableFile {
   try {
-    for (const type of [SHT_DYNSYM, SHT_SYMTAB]) {
-      const address = file.functionAddress(type, symbol);
-      if (address !== undefined) return file.fileOffset(address, symbol);
-    }
-    throw new EbpfError(
-      `${path} defines no function ${symbol}${file.isStripped ? ' (it has no symbol table)' : ''}`,
-    );
-  } finally {
-    file.close();
+    return new ExecutableFile(path);
+  } catch (error) {
+    if (error instanceof EbpfError) throw error;
+    const errno = errnoOf(error);
+    if (errno === constants.errno.ENOENT) throw new EbpfError(`there is no file ${path}`);
+    throw new SyscallError('open', errno, path);
   }
 }
 
-interface Table {
-  readonly type: number;
-  readonly offset: number;
-  readonly size: number;
-  readonly link: number;
+/**
+ * Where a function's code lies in the file, in bytes. A stripped file's functions are looked up in its debug file.
+ * @param symbol As the file spells it; with a version `name@VERSION`, and only the default one with `name@@VERSION`.
+ * @param folders Where debug files lie.
+ * @throws EbpfError where the file defines no such function, or several; FormatError; SyscallError
+ */
+export function symbolOffset(path: string, symbol: string, folders = debugFolders): number {
+  using file = openExecutable(path);
+  return file.fileOffset(functionAddress(file, symbol, folders), symbol);
 }
 
-/** An executable or shared library of which only the parts that are asked for are read. */
-class ElfImage {
-  readonly #path: string;
-  readonly #fd: number;
-  readonly #tables: readonly Table[];
-  readonly #header: Buffer;
+/**
+ * The functions whose names fit a pattern, in which `*` stands for any text and `?` for any letter, by name: where their code lies in the
+ * file, in bytes. Functions that share their code are there once.
+ * @throws EbpfError where there is none; FormatError; SyscallError
+ */
+export function symbolOffsetsLike(
+  path: string,
+  pattern: string,
+  folders = debugFolders,
+): ReadonlyMap<string, number> {
+  using file = openExecutable(path);
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  const expression = new RegExp(`^${source}$`);
+  const byAddress = new Map<number, string>();
+  for (const { name, address } of allFunctions(file, folders))
+    if (expression.test(name) && !byAddress.has(address)) byAddress.set(address, name);
+  if (byAddress.size === 0)
+    throw new EbpfError(`${path} defines no function like ${pattern}${strippedNote(file, folders)}`);
+  return new Map(
+    [...byAddress].map(([address, name]) => [name, file.fileOffset(address, name)] as const).sort(byName),
+  );
+}
 
-  constructor(path: string) {
-    this.#path = path;
-    try {
-      this.#fd = openSync(path, 'r');
-    } catch (error) {
-      const errno = errnoOf(error);
-      if (errno === constants.errno.ENOENT) throw new EbpfError(`there is no file ${path}`);
-      throw new SyscallError('open', errno, path);
-    }
-    try {
-      this.#header = this.#read(0, 64);
-      if (this.#header.readUInt32BE(0) !== 0x7f454c46 || this.#header[4] !== 2 || this.#header[5] !== 1)
-        throw new FormatError(`${path} is no 64-bit little-endian ELF file`);
-      this.#tables = this.#readTables();
-    } catch (error) {
-      closeSync(this.#fd);
-      throw error;
-    }
-  }
+function byName([a]: readonly [string, number], [b]: readonly [string, number]): number {
+  return a < b ? -1 : 1;
+}
 
-  get isStripped(): boolean {
-    return !this.#tables.some(({ type }) => type === SHT_SYMTAB);
-  }
+/** The functions of a file, then those of its debug file. */
+function* allFunctions(
+  file: ExecutableFile,
+  folders: readonly string[],
+): Generator<FunctionSymbol, void, undefined> {
+  yield* file.functions();
+  const debugFile = file.hasSymbolTable ? undefined : debugFileOf(file, folders);
+  if (debugFile === undefined) return;
+  using symbols = openExecutable(debugFile);
+  yield* symbols.functions();
+}
 
-  functionAddress(type: number, symbol: string): number | undefined {
-    const table = this.#tables.find((section) => section.type === type);
-    const strings = table && this.#tables[table.link];
-    if (table === undefined || strings === undefined) return undefined;
-    const entries = this.#read(table.offset, table.size);
-    const names = this.#read(strings.offset, strings.size);
-    const wanted = Buffer.from(`${symbol}\0`);
-    for (let at = 0; at + 24 <= entries.length; at += 24) {
-      const kind = entries[at + 4]! & 0xf;
-      // Section 0: it is used here, and defined elsewhere.
-      if ((kind !== STT_FUNC && kind !== STT_GNU_IFUNC) || entries.readUInt16LE(at + 6) === 0) continue;
-      const name = entries.readUInt32LE(at);
-      const end = name + wanted.length;
-      if (end <= names.length && wanted.compare(names, name, end) === 0)
-        return Number(entries.readBigUInt64LE(at + 8));
-    }
-    return undefined;
+function functionAddress(file: ExecutableFile, symbol: string, folders: readonly string[]): number {
+  const [name = symbol, version] = symbol.split(/@@?/);
+  const onlyDefault = symbol.includes('@@');
+  const found: FunctionSymbol[] = [];
+  const names: string[] = [];
+  for (const candidate of allFunctions(file, folders)) {
+    if (candidate.name !== name) {
+      if (Math.abs(candidate.name.length - name.length) <= 3) names.push(candidate.name);
+    } else if (
+      version === undefined ||
+      (candidate.version === version && (!onlyDefault || candidate.isDefault))
+    )
+      found.push(candidate);
   }
+  if (found.length === 0) throw new EbpfError(missing(file, symbol, names, folders));
+  const best = strongest(found);
+  const addresses = new Set(best.map(({ address }) => address));
+  if (addresses.size === 1) return best[0]!.address;
+  const all = best.map(({ address, version: own }) => `0x${address.toString(16)}${own ? `@${own}` : ''}`);
+  throw new EbpfError(
+    `${file.path} defines several functions ${symbol}: at ${all.join(', ')}; give the version, or the offset in the file`,
+  );
+}
 
-  /** The place in the file of what lies at an address once it is loaded. */
-  fileOffset(address: number, symbol: string): number {
-    const size = this.#header.readUInt16LE(54);
-    const segments = this.#read(
-      Number(this.#header.readBigUInt64LE(32)),
-      size * this.#header.readUInt16LE(56),
-    );
-    for (let at = 0; at + 56 <= segments.length && size >= 56; at += size) {
-      if (segments.readUInt32LE(at) !== PT_LOAD) continue;
-      const start = Number(segments.readBigUInt64LE(at + 16));
-      const length = Number(segments.readBigUInt64LE(at + 32));
-      if (address >= start && address < start + length)
-        return address - start + Number(segments.readBigUInt64LE(at + 8));
-    }
-    throw new FormatError(`${this.#path}: ${symbol} lies in no segment that is loaded`);
-  }
+/** Default versions before others, then global symbols before weak ones and those before local ones: as the linker prefers them. */
+function strongest(symbols: readonly FunctionSymbol[]): readonly FunctionSymbol[] {
+  const rank = ({ isDefault, bind }: FunctionSymbol): number =>
+    (isDefault ? 4 : 0) + (bind === SymbolBind.global ? 2 : bind === SymbolBind.local ? 0 : 1);
+  const best = Math.max(...symbols.map(rank));
+  return symbols.filter((symbol) => rank(symbol) === best);
+}
 
-  close(): void {
-    closeSync(this.#fd);
-  }
+function missing(
+  file: ExecutableFile,
+  symbol: string,
+  names: readonly string[],
+  folders: readonly string[],
+): string {
+  const close = nearest(symbol, new Set(names));
+  const hint = close === undefined ? '' : `; there is ${close}`;
+  return `${file.path} defines no function ${symbol}${strippedNote(file, folders)}${hint}`;
+}
 
-  #readTables(): Table[] {
-    const size = this.#header.readUInt16LE(58);
-    const count = this.#header.readUInt16LE(60);
-    if (count === 0 || size < 64) return [];
-    const headers = this.#read(Number(this.#header.readBigUInt64LE(40)), size * count);
-    return Array.from({ length: count }, (_, i) => ({
-      type: headers.readUInt32LE(i * size + 4),
-      offset: Number(headers.readBigUInt64LE(i * size + 24)),
-      size: Number(headers.readBigUInt64LE(i * size + 32)),
-      link: headers.readUInt32LE(i * size + 40),
-    }));
-  }
-
-  #read(offset: number, size: number): Buffer {
-    if (!(Number.isSafeInteger(offset) && size >= 0 && size <= 1 << 30))
-      throw new FormatError(`${this.#path}: ${size} bytes at ${offset} are absurd`);
-    const bytes = Buffer.alloc(size);
-    let done = 0;
-    while (done < size) {
-      const count = readSync(this.#fd, bytes, done, size - done, offset + done);
-      if (count === 0) throw new FormatError(`${this.#path} ends before ${offset + size} bytes`);
-      done += count;
-    }
-    return bytes;
-  }
+function strippedNote(file: ExecutableFile, folders: readonly string[]): string {
+  if (file.hasSymbolTable || debugFileOf(file, folders) !== undefined) return '';
+  const id = file.buildId;
+  return ` (it has no symbol table, and no debug file${id === undefined ? '' : ` of build id ${id}`} is below ${folders.join(' or ')})`;
 }

@@ -13,6 +13,7 @@ import { nearest } from '../nearest.js';
 import type { CollectionSpec, MapSpec, ProgramSpec, StructOpsSpec } from '../object/spec.js';
 import { Program } from '../program/program.js';
 import { raiseMemlock } from '../sys/memlock.js';
+import { UsdtSpecs, usdtMaps } from '../usdt/usdt-specs.js';
 import { Globals } from './globals.js';
 import { inlineConstants } from './inline-constants.js';
 import { fillKconfig, runningKernel } from './kconfig.js';
@@ -104,6 +105,7 @@ export class Loader {
   /** The kernel's structs that maps stand for, by map. */
   readonly #structs = new Map<string, KernelOps>();
   #fdArray: readonly number[] = [];
+  #usdt: UsdtSpecs | undefined;
 
   constructor(spec: CollectionSpec, options: LoadOptions) {
     this.#spec = spec;
@@ -370,9 +372,16 @@ export class Loader {
 
   #add(spec: ProgramSpec, { fd, log }: LoadedProgram): void {
     if (log !== undefined) this.logs.set(spec.name, log);
-    const program = new Program(fd, spec);
+    const program = new Program(fd, { ...spec, usdt: this.#usdtSpecs() });
     this.owned.push(program);
     this.programs.set(spec.name, program);
+  }
+
+  /** One for all programs, made once the maps exist; none without the map of specs. */
+  #usdtSpecs(): UsdtSpecs | undefined {
+    const specs = this.maps.get(usdtMaps.specs);
+    if (specs !== undefined) this.#usdt ??= new UsdtSpecs(specs, this.maps.get(usdtMaps.ids));
+    return this.#usdt;
   }
 
   #context(programs: readonly ProgramSpec[]): PrepareContext {

@@ -39,6 +39,9 @@ function wrap(fd: Fd, shape: MapShape): BpfMap {
     case MapType.cgroupArray:
     case MapType.arrayOfMaps:
     case MapType.hashOfMaps:
+    case MapType.sockmap:
+    case MapType.sockhash:
+    case MapType.reuseportSockarray:
       return new DescriptorMap(fd, shape);
     default:
       return new BpfMap(fd, shape);

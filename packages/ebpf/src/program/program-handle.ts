@@ -1,4 +1,5 @@
 /** The side of a loaded program that attachments use. */
+import type { UsdtSpecs } from '../usdt/usdt-specs.js';
 
 /** Properties of a program that its descriptor does not show. */
 export interface ProgramDetails {
@@ -11,6 +12,8 @@ export interface ProgramDetails {
   readonly kind?: string | undefined;
   /** The target that its section names: kernel function, tracepoint, iterator. */
   readonly attachTo?: string | undefined;
+  /** Where the programs of its object find the arguments of static probes, if they use any. */
+  readonly usdt?: UsdtSpecs | undefined;
 }
 
 /** A loaded program, as attachments need it. */

@@ -9,6 +9,7 @@ import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
 import { Command } from '../uapi/commands.js';
+import type { UsdtSpecs } from '../usdt/usdt-specs.js';
 import { enforcedAttachType } from './expected-attach-type.js';
 import type { ProgramDetails, ProgramHandle } from './program-handle.js';
 import { type ProgramInfo, programInfo, translatedInstructions } from './program-info.js';
@@ -26,6 +27,7 @@ export class Program implements ProgramHandle, Disposable {
   readonly expectedAttachType: number | undefined;
   readonly kind: string | undefined;
   readonly attachTo: string | undefined;
+  readonly usdt: UsdtSpecs | undefined;
   readonly #fd: Fd;
   #id: number | undefined;
   #disposed = false;
@@ -39,6 +41,7 @@ export class Program implements ProgramHandle, Disposable {
     this.expectedAttachType = details.expectedAttachType;
     this.kind = details.kind;
     this.attachTo = details.attachTo;
+    this.usdt = details.usdt;
   }
 
   /**

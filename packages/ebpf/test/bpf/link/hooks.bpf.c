@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+// Programs on hooks where several run in an order, and on routes, netfilter and netkit.
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+/* Each program of an order adds its digit. */
+__u64 order, routed, filtered, left;
+
+static __always_inline int digit(int number)
+{
+	order = order * 10 + number;
+	return 1;
+}
+
+/* TCX_NEXT: the next program decides. */
+SEC("?tc")
+int tc_one(struct __sk_buff *skb)
+{
+	digit(1);
+	return -1;
+}
+
+SEC("?tc")
+int tc_two(struct __sk_buff *skb)
+{
+	digit(2);
+	return -1;
+}
+
+SEC("?tc")
+int tc_three(struct __sk_buff *skb)
+{
+	digit(3);
+	return -1;
+}
+
+SEC("?cgroup/connect4")
+int connect_one(struct bpf_sock_addr *ctx)
+{
+	return digit(1);
+}
+
+SEC("?cgroup/connect4")
+int connect_two(struct bpf_sock_addr *ctx)
+{
+	return digit(2);
+}
+
+SEC("?cgroup/connect4")
+int connect_three(struct bpf_sock_addr *ctx)
+{
+	return digit(3);
+}
+
+SEC("?lwt_out")
+int on_route(struct __sk_buff *skb)
+{
+	__sync_fetch_and_add(&routed, 1);
+	return 0;
+}
+
+SEC("?netfilter")
+int on_hook(void *ctx)
+{
+	__sync_fetch_and_add(&filtered, 1);
+	return 1;
+}
+
+SEC("?netkit/primary")
+int on_primary(struct __sk_buff *skb)
+{
+	__sync_fetch_and_add(&left, 1);
+	return -1;
+}
+
+SEC("?lirc_mode2")
+int on_pulse(unsigned int *sample)
+{
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
