@@ -57,7 +57,8 @@ async function buildOne(source: string, into: string): Promise<Artefact[]> {
   const compiled = { path: join(folder, `${name}.bpf.o`), built: object };
   if (includesAnother(source)) return [compiled];
   const decoder = join(out, `${name}.ts`);
-  await run(process.execPath, [join(repository, 'packages/ebpf/bin/weir-bpf2ts.js'), object, '-o', decoder]);
+  const command = join(repository, 'packages/ebpf/bin/weir-bpf2ts.js');
+  await run(process.execPath, [command, object, '--decoders', '-o', decoder]);
   return [compiled, { path: join(folder, '../src/generated', `${name}.ts`), built: decoder }];
 }
 

@@ -53,6 +53,7 @@ describe('the packages for npm', () => {
       [
         'dist/src/index.js',
         'dist/src/index.d.ts',
+        'dist/cjs/index.cjs',
         'dist/src/sys/index.js',
         'dist/src/address/index.js',
         'README.md',

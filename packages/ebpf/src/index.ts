@@ -4,6 +4,8 @@
  * @module @weir/ebpf
  */
 
+import './dispose-symbol.js';
+
 export { BtfBuilder, type IntOptions, type MemberInit } from './btf/builder.js';
 export type { Candidate } from './btf/core/candidates.js';
 export type { CoreResult } from './btf/core/relocate.js';
@@ -73,6 +75,7 @@ export { attachTracing } from './link/tracing.js';
 export { attachUprobe, type UprobeOptions } from './link/uprobe.js';
 export { attachUprobeMulti, type UprobeMultiOptions } from './link/uprobe-multi.js';
 export { attachXdp, type XdpOptions } from './link/xdp.js';
+export type { Attachments } from './load/attach-all.js';
 export { Collection } from './load/collection.js';
 export type { Globals } from './load/globals.js';
 export type { LoadOptions } from './load/loader.js';
@@ -105,6 +108,9 @@ export { type RingBufferOptions, RingBufferReader } from './reader/ringbuf.js';
 export type { WaitOptions } from './sys/epoll.js';
 export { type KernelVersion, kernelAtLeast, kernelVersion } from './sys/kernel-version.js';
 export type { PerfEventOptions } from './sys/perf-event-open.js';
+export { TypedMap, TypedPerCpuMap, TypedQueue } from './typed/map.js';
+export { LoadedObject, type LoadObjectOptions, loadObject, type ObjectDescription } from './typed/object.js';
+export { type RecordColumns, RecordMap, RecordReader, type RecordReaderOptions } from './typed/records.js';
 export { AttachType, attachTypeName } from './uapi/attach-types.js';
 export { AttachFlag, MapFlag, ProgramFlag, UpdateFlag } from './uapi/flags.js';
 export { LinkType, linkTypeName } from './uapi/link-types.js';

@@ -2586,26 +2586,26 @@ export const maps = {
   cpus: {
     name: 'cpus',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Cpu>(sizeofCpu, (view, offset) => readCpu(view, offset), writeCpu),
+    value: makeCodec<Cpu>(sizeofCpu, readCpu, writeCpu),
   },
   vipPrefixes: {
     name: 'vip_prefixes',
-    key: makeCodec<VipPrefix>(sizeofVipPrefix, (view, offset) => readVipPrefix(view, offset), writeVipPrefix),
+    key: makeCodec<VipPrefix>(sizeofVipPrefix, readVipPrefix, writeVipPrefix),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   nextHops: {
     name: 'next_hops',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<NextHop>(sizeofNextHop, (view, offset) => readNextHop(view, offset), writeNextHop),
+    value: makeCodec<NextHop>(sizeofNextHop, readNextHop, writeNextHop),
   },
   directHops: {
     name: 'direct_hops',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<DirectHop>(sizeofDirectHop, (view, offset) => readDirectHop(view, offset), writeDirectHop),
+    value: makeCodec<DirectHop>(sizeofDirectHop, readDirectHop, writeDirectHop),
   },
   natClients: {
     name: 'nat_clients',
-    key: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
+    key: makeCodec<Flow>(sizeofFlow, readFlow, writeFlow),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   natClaims: {
@@ -2631,17 +2631,17 @@ export const maps = {
   vipSlots: {
     name: 'vip_slots',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<VipSlot>(sizeofVipSlot, (view, offset) => readVipSlot(view, offset), writeVipSlot),
+    value: makeCodec<VipSlot>(sizeofVipSlot, readVipSlot, writeVipSlot),
   },
   vipAddresses: {
     name: 'vip_addresses',
-    key: makeCodec<AddressPrefix>(sizeofAddressPrefix, (view, offset) => readAddressPrefix(view, offset), writeAddressPrefix),
+    key: makeCodec<AddressPrefix>(sizeofAddressPrefix, readAddressPrefix, writeAddressPrefix),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   reals: {
     name: 'reals',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Real>(sizeofReal, (view, offset) => readReal(view, offset), writeReal),
+    value: makeCodec<Real>(sizeofReal, readReal, writeReal),
   },
   flowTables: {
     name: 'flow_tables',
@@ -2655,8 +2655,8 @@ export const maps = {
   },
   fallbackFlows: {
     name: 'fallback_flows',
-    key: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
-    value: makeCodec<FallbackFlow>(sizeofFallbackFlow, (view, offset) => readFallbackFlow(view, offset), writeFallbackFlow),
+    key: makeCodec<Flow>(sizeofFlow, readFlow, writeFlow),
+    value: makeCodec<FallbackFlow>(sizeofFallbackFlow, readFallbackFlow, writeFallbackFlow),
   },
   idSlots: {
     name: 'id_slots',
@@ -2665,38 +2665,38 @@ export const maps = {
   },
   globalFlows: {
     name: 'global_flows',
-    key: makeCodec<GlobalFlow>(sizeofGlobalFlow, (view, offset) => readGlobalFlow(view, offset), writeGlobalFlow),
+    key: makeCodec<GlobalFlow>(sizeofGlobalFlow, readGlobalFlow, writeGlobalFlow),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   sourceRoutes: {
     name: 'source_routes',
-    key: makeCodec<AddressPrefix>(sizeofAddressPrefix, (view, offset) => readAddressPrefix(view, offset), writeAddressPrefix),
+    key: makeCodec<AddressPrefix>(sizeofAddressPrefix, readAddressPrefix, writeAddressPrefix),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   tunnelEnds: {
     name: 'tunnel_ends',
-    key: makeCodec<TunnelEnd>(sizeofTunnelEnd, (view, offset) => readTunnelEnd(view, offset), writeTunnelEnd),
+    key: makeCodec<TunnelEnd>(sizeofTunnelEnd, readTunnelEnd, writeTunnelEnd),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   natSlots: {
     name: 'nat_slots',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<NatSlot>(sizeofNatSlot, (view, offset) => readNatSlot(view, offset), writeNatSlot),
+    value: makeCodec<NatSlot>(sizeofNatSlot, readNatSlot, writeNatSlot),
   },
   natAddresses: {
     name: 'nat_addresses',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<NatAddress>(sizeofNatAddress, (view, offset) => readNatAddress(view, offset), writeNatAddress),
+    value: makeCodec<NatAddress>(sizeofNatAddress, readNatAddress, writeNatAddress),
   },
   natAddressNumbers: {
     name: 'nat_address_numbers',
-    key: makeCodec<NatAddress>(sizeofNatAddress, (view, offset) => readNatAddress(view, offset), writeNatAddress),
+    key: makeCodec<NatAddress>(sizeofNatAddress, readNatAddress, writeNatAddress),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   natWorks: {
     name: 'nat_works',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<NatWork>(sizeofNatWork, (view, offset) => readNatWork(view, offset), writeNatWork),
+    value: makeCodec<NatWork>(sizeofNatWork, readNatWork, writeNatWork),
   },
 } as const;
 
@@ -2740,7 +2740,7 @@ export const globals = {
   explanation: {
     name: 'explanation',
     section: '.bss',
-    ...makeCodec<Outcome>(sizeofOutcome, (view, offset) => readOutcome(view, offset), writeOutcome),
+    ...makeCodec<Outcome>(sizeofOutcome, readOutcome, writeOutcome),
   },
   explainedCpu: {
     name: 'explained_cpu',

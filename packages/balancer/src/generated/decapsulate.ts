@@ -195,11 +195,11 @@ export const maps = {
   decapsulated: {
     name: 'decapsulated',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Decapsulated>(sizeofDecapsulated, (view, offset) => readDecapsulated(view, offset), writeDecapsulated),
+    value: makeCodec<Decapsulated>(sizeofDecapsulated, readDecapsulated, writeDecapsulated),
   },
   tunnelEnds: {
     name: 'tunnel_ends',
-    key: makeCodec<TunnelEnd>(sizeofTunnelEnd, (view, offset) => readTunnelEnd(view, offset), writeTunnelEnd),
+    key: makeCodec<TunnelEnd>(sizeofTunnelEnd, readTunnelEnd, writeTunnelEnd),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
 } as const;

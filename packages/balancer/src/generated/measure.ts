@@ -103,7 +103,7 @@ export const maps = {
   samples: {
     name: 'samples',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Sample>(sizeofSample, (view, offset) => readSample(view, offset), writeSample),
+    value: makeCodec<Sample>(sizeofSample, readSample, writeSample),
   },
   measured: {
     name: 'measured',

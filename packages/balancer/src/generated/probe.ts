@@ -97,7 +97,7 @@ export const maps = {
   probes: {
     name: 'probes',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Probe>(sizeofProbe, (view, offset) => readProbe(view, offset), writeProbe),
+    value: makeCodec<Probe>(sizeofProbe, readProbe, writeProbe),
   },
 } as const;
 

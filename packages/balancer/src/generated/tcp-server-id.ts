@@ -135,7 +135,7 @@ export const maps = {
   serverIdCounters: {
     name: 'server_id_counters',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<ServerIdCounters>(sizeofServerIdCounters, (view, offset) => readServerIdCounters(view, offset), writeServerIdCounters),
+    value: makeCodec<ServerIdCounters>(sizeofServerIdCounters, readServerIdCounters, writeServerIdCounters),
   },
   learnedIds: {
     name: 'learned_ids',

@@ -3,6 +3,7 @@ import { FormatError } from '../errors.js';
 import { addTo, arrayType, type Expressions } from './expressions.js';
 import { UniqueNames } from './identifiers.js';
 import type { Field, NumberShape, StructModel } from './model.js';
+import { typeOnly } from './output-format.js';
 
 /** Fields of one struct, those of nested structs included. */
 const maxFields = 8192;
@@ -18,29 +19,29 @@ interface Column {
 
 export function emitColumns(struct: StructModel, expressions: Expressions): string {
   const columns = new Collector(struct, expressions).columns;
-  const fields = columns.map(({ name, type }) => `  readonly ${name}: ${type};`);
+  const fields = columns.map(({ name, type }) => `  readonly ${name}: ${type};\n`);
   const creates = columns.map(({ name, create }) => `    this.${name} = ${create};`);
   const stores = columns.map(({ store }) => `    ${store};`);
+  const number = typeOnly(': number');
+  const nothing = typeOnly(': void');
   return `/** Many of \`${struct.cName}\`, one array a field. Elements from \`length\` on mean nothing. */
 export class ${struct.name}Columns {
-  readonly capacity: number;
-  length = 0;
-${fields.join('\n')}
-
-  constructor(capacity: number) {
+${typeOnly('  readonly capacity: number;\n')}  length = 0;
+${typeOnly(fields.join(''))}
+  constructor(capacity${number}) {
     this.capacity = capacity;
 ${creates.join('\n')}
   }
 
   /** @throws OptionError when full. */
-  push(view: DataView, offset: number): void {
+  push(view${typeOnly(': DataView')}, offset${number})${nothing} {
     const i = this.length;
     if (i >= this.capacity) throw new ${expressions.use('OptionError')}('${struct.name}Columns: all ' + this.capacity + ' rows are taken');
 ${stores.join('\n')}
     this.length = i + 1;
   }
 
-  clear(): void {
+  clear()${nothing} {
     this.length = 0;
   }
 }

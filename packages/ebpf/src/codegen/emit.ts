@@ -1,11 +1,26 @@
 /** Turns the model of an object into TypeScript. The same model gives the same text. */
 import { emitColumns } from './columns.js';
 import { addTo, Expressions } from './expressions.js';
-import { printable } from './identifiers.js';
+import { printable, quote } from './identifiers.js';
 import type { EnumModel, GlobalModel, MapModel, ObjectModel, Shape, StructModel } from './model.js';
+import { emitObject, type ObjectPart } from './object-module.js';
+import { finish, type OutputFormat, typeOnly } from './output-format.js';
 
-/** @param objectName what the header calls the object; @param runtime the module to import from. */
-export function emit(model: ObjectModel, objectName: string, runtime: string): string {
+/** How a module is written. */
+export interface EmitOptions {
+  /** The module to import from. */
+  readonly runtime: string;
+  readonly format?: OutputFormat;
+  /** The object that the module holds and loads. */
+  readonly object?: ObjectPart;
+}
+
+/** @param objectName what the header calls the object. */
+export function emit(
+  model: ObjectModel,
+  objectName: string,
+  { runtime, format = 'ts', object }: EmitOptions,
+): string {
   const expressions = new Expressions(model.littleEndian);
   const parts = [
     ...model.enums.map(emitEnum),
@@ -16,10 +31,16 @@ export function emit(model: ObjectModel, objectName: string, runtime: string): s
   ];
   if (model.maps.length > 0) parts.push(emitMaps(model.maps, expressions));
   if (model.globals.length > 0) parts.push(emitGlobals(model.globals, expressions));
-  return [header(objectName), imports(expressions, runtime), ...parts]
+  if (object !== undefined) parts.push(emitObject(model, object, expressions));
+  const text = [header(objectName), imports(expressions, runtime), ...parts]
     .filter((part) => part !== '')
     .join('\n');
+  return finish(text, format);
 }
+
+const asConst = typeOnly(' as const');
+/** Names that are imported as types. */
+const typePrefix = 'type ';
 
 function header(objectName: string): string {
   return `/**
@@ -30,20 +51,24 @@ function header(objectName: string): string {
 
 function imports({ imports: used }: Expressions, runtime: string): string {
   if (used.size === 0) return '';
-  return `import { ${[...used].sort().join(', ')} } from ${quote(runtime)};\n`;
+  const values = [...used].filter((name) => !name.startsWith(typePrefix)).sort();
+  const types = [...used].filter((name) => name.startsWith(typePrefix)).sort();
+  const typeNames = types.map((name) => `${name}, `).join('');
+  return `import { ${types.length > 0 ? typeOnly(typeNames) : ''}${values.join(', ')} } from ${quote(runtime)};\n`;
 }
 
 function emitEnum({ name, cName, values }: EnumModel): string {
   const lines = values.map(
     (entry) => `  ${propertyName(entry.name)}: ${entry.value}${typeof entry.value === 'bigint' ? 'n' : ''},`,
   );
+  const type = `/** A value of \`${cName}\`; a kernel side that is newer may send others. */
+export type ${name} = (typeof ${name})[keyof typeof ${name}];
+`;
   return `/** \`${cName}\` */
 export const ${name} = {
 ${lines.join('\n')}
-} as const;
-/** A value of \`${cName}\`; a kernel side that is newer may send others. */
-export type ${name} = (typeof ${name})[keyof typeof ${name}];
-`;
+}${asConst};
+${typeOnly(type)}`;
 }
 
 function emitStruct(struct: StructModel, expressions: Expressions): string {
@@ -70,21 +95,24 @@ function emitStruct(struct: StructModel, expressions: Expressions): string {
       return `  ${code.replaceAll('\n', '\n  ')};`;
     });
   if (!struct.dense) writes.unshift(`  ${expressions.use('zeroBytes')}(view, offset, ${size});`);
-  return `/** \`${cName}\` */
+  const type = `/** \`${cName}\` */
 export interface ${name} {
 ${declarations.join('\n')}
 }
 
-/** Bytes of \`${cName}\`. */
+`;
+  const place = `view${typeOnly(': DataView')}, offset${typeOnly(': number')}`;
+  const given = typeOnly(`: ${name}`);
+  return `${typeOnly(type)}/** Bytes of \`${cName}\`. */
 export const sizeof${name} = ${size};
 
 /** Where the fields of \`${cName}\` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsets${name} = {
 ${offsets.join('\n')}
-} as const;
+}${asConst};
 
 /** Decodes \`${cName}\` into a new object, or into one that is given, with all it contains. */
-export function read${name}(view: DataView, offset: number, into?: ${name}): ${name} {
+export function read${name}(${place}, into${typeOnly(`?: ${name}`)})${given} {
   if (into === undefined) {
     return {
 ${fresh.join('\n')}
@@ -95,7 +123,7 @@ ${reused.join('\n')}
 }
 
 /** Encodes \`${cName}\`; bytes between the fields become zero. */
-export function write${name}(view: DataView, offset: number, value: ${name}): void {
+export function write${name}(${place}, value${given})${typeOnly(': void')} {
 ${writes.join('\n')}
 }
 `;
@@ -112,7 +140,7 @@ function emitMaps(maps: readonly MapModel[], expressions: Expressions): string {
   return `/** The object's maps. Where it declares no type for keys or values, there is none here. */
 export const maps = {
 ${entries.join('\n')}
-} as const;
+}${asConst};
 `;
 }
 
@@ -127,24 +155,19 @@ function emitGlobals(globals: readonly GlobalModel[], expressions: Expressions):
   return `/** The object's global variables. */
 export const globals = {
 ${entries.join('\n')}
-} as const;
+}${asConst};
 `;
 }
 
 function codec(shape: Shape, expressions: Expressions): string {
-  const make = `${expressions.use('makeCodec')}<${expressions.type(shape)}>`;
+  const make = `${expressions.use('makeCodec')}${typeOnly(`<${expressions.type(shape)}>`)}`;
   if (shape.kind === 'struct') {
     const { name } = shape.struct;
-    return `${make}(sizeof${name}, (view, offset) => read${name}(view, offset), write${name})`;
+    return `${make}(sizeof${name}, read${name}, write${name})`;
   }
   const write = expressions.write(shape, 'offset', 'value').replaceAll('\n', ' ');
   const body = write.includes(';') ? `{ ${write}; }` : write;
   return `${make}(${shape.size}, (view, offset) => ${expressions.read(shape, 'offset')}, (view, offset, value) => ${body})`;
-}
-
-/** Text from a file as a string literal. */
-function quote(text: string): string {
-  return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
 }
 
 function propertyName(name: string): string {

@@ -1,5 +1,7 @@
 /** The TypeScript expressions that read and write a shape. `view` is a DataView, offsets are expressions themselves. */
+
 import type { BitField, Field, NumberShape, Shape } from './model.js';
+import { typeOnly } from './output-format.js';
 
 const two32 = '4294967296';
 
@@ -51,14 +53,18 @@ export class Expressions {
       case 'bool':
         return `view.getUint8(${at}) !== 0`;
       case 'enum':
-        return `${this.read(shape.integer, at)} as ${shape.type}`;
+        return `${this.read(shape.integer, at)}${typeOnly(` as ${shape.type}`)}`;
       case 'string':
         return `${this.use('readString')}(view, ${at}, ${shape.size})`;
       case 'numbers':
         if (isBytes(shape.element)) return `${this.use('readBytes')}(view, ${at}, ${shape.count})`;
         return this.#fill(`new ${arrayType(shape.element)}(${shape.count})`, shape.element, at);
       case 'list':
-        return this.#fill(`new Array<${this.type(shape.element)}>(${shape.count})`, shape.element, at);
+        return this.#fill(
+          `new Array${typeOnly(`<${this.type(shape.element)}>`)}(${shape.count})`,
+          shape.element,
+          at,
+        );
       case 'struct':
         return `read${shape.struct.name}(view, ${at})`;
     }
@@ -111,7 +117,7 @@ export class Expressions {
     if (field.bits === undefined) return this.read(field.shape, at);
     const number = this.bits(field.bits, at);
     if (field.shape.kind === 'bool') return `(${number}) !== 0`;
-    return field.shape.kind === 'enum' ? `(${number}) as ${field.shape.type}` : number;
+    return field.shape.kind === 'enum' ? `(${number})${typeOnly(` as ${field.shape.type}`)}` : number;
   }
 
   /** A bit-field as a number. */

@@ -1,15 +1,29 @@
 /** Typed TypeScript from a compiled BPF object. */
 import { Btf } from '../btf/parse.js';
 import { ElfFile } from '../elf/file.js';
+import { stripDebug } from '../elf/strip-debug.js';
 import { FormatError } from '../errors.js';
+import { parseObject } from '../object/parse-object.js';
 import { analyse } from './analyse.js';
 import { emit } from './emit.js';
+import type { ObjectPart } from './object-module.js';
+import type { OutputFormat } from './output-format.js';
+
+/** Options of {@link generate}. */
+export interface GenerateOptions {
+  /** Where the module imports from. Default `@weir/ebpf`. */
+  readonly runtime?: string;
+  /** Default: TypeScript. */
+  readonly format?: OutputFormat;
+  /** False leaves the object out, and `load()` with it: decoders alone. */
+  readonly embed?: boolean;
+}
 
 /** Where generated code imports its helpers from. */
 export const defaultRuntime = '@weir/ebpf';
 
 /**
- * The text of a TypeScript module with decoders for everything an object shares with user space.
+ * The text of a module that holds an object and loads it, with decoders for everything it shares with user space.
  *
  * C names become camelCase, struct names PascalCase. 64-bit integers are bigints in keys of maps, as values of maps and as globals; tag
  * the map, variable or member with `__attribute__((btf_decl_tag("number")))` for numbers. In all other structs they become numbers: exact
@@ -22,9 +36,21 @@ export const defaultRuntime = '@weir/ebpf';
  * @param name the object's name, for the header.
  * @throws FormatError if the object is damaged, has no BTF, or has types that cannot be decoded.
  */
-export function generate(bytes: Uint8Array, name: string, runtime: string = defaultRuntime): string {
+export function generate(
+  bytes: Uint8Array,
+  name: string,
+  { runtime = defaultRuntime, format = 'ts', embed = true }: GenerateOptions = {},
+): string {
   const elf = ElfFile.parse(bytes);
   const section = elf.section('.BTF');
   if (section === undefined) throw new FormatError(`${name} has no .BTF section: compile it with -g`);
-  return emit(analyse(Btf.parse(elf.data(section))), name, runtime);
+  const model = analyse(Btf.parse(elf.data(section)));
+  return emit(model, name, { runtime, format, ...(embed ? { object: objectPart(bytes) } : {}) });
+}
+
+function objectPart(bytes: Uint8Array): ObjectPart {
+  const stripped = stripDebug(bytes);
+  const { maps, programs } = parseObject(stripped);
+  const mapTypes = new Map([...maps].map(([name, { type }]) => [name, type]));
+  return { bytes: stripped, mapTypes, programs: [...programs.keys()] };
 }

@@ -27,6 +27,11 @@ export function printable(text: string): string {
   return text.replace(/[^\w .-]/g, '?');
 }
 
+/** Text from a file as a string literal. */
+export function quote(text: string): string {
+  return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
+}
+
 /** Gives each name once: a name that was given already gets a number. */
 export class UniqueNames {
   readonly #taken: Set<string>;

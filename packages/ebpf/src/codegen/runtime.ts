@@ -8,8 +8,8 @@ export { OptionError };
 export interface Codec<T> {
   /** Bytes. */
   readonly size: number;
-  /** Decodes the value at an offset in bytes. */
-  read(view: DataView, offset: number): T;
+  /** Decodes the value at an offset in bytes; a struct may be given to decode into, in the place of a new one. */
+  read(view: DataView, offset: number, into?: T): T;
   /** Encodes a value at an offset in bytes. */
   write(view: DataView, offset: number, value: T): void;
 }
@@ -91,7 +91,7 @@ export function writeString(view: DataView, offset: number, length: number, text
 /** Makes a codec of its parts. */
 export function makeCodec<T>(
   size: number,
-  read: (view: DataView, offset: number) => T,
+  read: (view: DataView, offset: number, into?: T) => T,
   write: (view: DataView, offset: number, value: T) => void,
 ): Codec<T> {
   return { size, read, write };

@@ -24,6 +24,8 @@ const maxMembers = 8192;
 const reservedNames = [
   ...['Array', 'BigInt', 'BigInt64Array', 'BigUint64Array', 'Bytes', 'Elements', 'DataView', 'Float32Array'],
   ...['Float64Array', 'Int16Array', 'Int32Array', 'Int8Array', 'Math', 'Number'],
+  ...['BloomFilterMap', 'BpfMap', 'DescriptorMap', 'LoadObjectOptions', 'LoadedObject', 'ObjectGlobals'],
+  ...['ObjectMaps', 'ObjectPrograms', 'Program', 'RecordMap', 'TypedMap', 'TypedPerCpuMap', 'TypedQueue'],
   ...['OptionError', 'String', 'Uint16Array', 'Uint32Array', 'Uint8Array'],
 ];
 /** Members of this name only fill space and are left out. */

@@ -184,9 +184,18 @@ export function attachProgram(program: ProgramHandle, options: AttachOptions): L
       `program ${program.name}: nothing says how it is attached (a ${programTypeName(program.type)} without a section's kind); use the function for its kind`,
     );
   }
-  const attach = kinds.get(kind) ?? (/^cgroup(_skb)?\//.test(kind) ? cgroup : undefined);
+  const attach = attachOf(kind);
   if (attach !== undefined) return attach(program, options);
   throw new EbpfError(`program ${program.name}: programs of section ${kind} are not attached by themselves`);
+}
+
+/** Whether {@link attachProgram} knows the program's kind. Options may be missing nevertheless. */
+export function attachesBySection({ kind }: ProgramHandle): boolean {
+  return kind !== undefined && attachOf(kind) !== undefined;
+}
+
+function attachOf(kind: string): Attach | undefined {
+  return kinds.get(kind) ?? (/^cgroup(_skb)?\//.test(kind) ? cgroup : undefined);
 }
 
 function withTarget(program: ProgramHandle, attachTo: string): ProgramHandle {

@@ -1,8 +1,10 @@
 /** An object in the kernel: its maps and programs. */
 import type { CoreResult } from '../btf/core/relocate.js';
+import type { AttachOptions } from '../link/attach.js';
 import type { BpfMap } from '../map/map.js';
 import type { CollectionSpec } from '../object/spec.js';
 import type { Program } from '../program/program.js';
+import { type Attachments, attachAll } from './attach-all.js';
 import { Globals } from './globals.js';
 import { disposeAll, known, Loader, type LoadOptions } from './loader.js';
 
@@ -95,6 +97,23 @@ export class Collection implements Disposable {
   /** @throws EbpfError if there is none of that name. */
   program(name: string): Program {
     return known(this.programs, name, 'program');
+  }
+
+  /**
+   * Attaches every program as its section says, and every struct of functions. Programs that need more than their section says are left out
+   * unless options are given for them. Whatever fails, nothing stays attached.
+   *
+   * @param options By the program's name: the cgroup, the device, the process.
+   * @returns The links by program, and why the others were left out. They outlive the collection: dispose of them too.
+   * @throws as {@link Program.attach}, but for what a program left out lacks; OptionError for options of a program that was not loaded.
+   */
+  attach(options: Readonly<Record<string, AttachOptions | undefined>> = {}): Attachments {
+    return attachAll(this, options);
+  }
+
+  /** Closes all, as `using` does: for JavaScript without it. */
+  close(): void {
+    this[Symbol.dispose]();
   }
 
   /** Closes the descriptors of all programs and maps. What is pinned or attached stays in the kernel. */

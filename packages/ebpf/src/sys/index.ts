@@ -5,6 +5,8 @@
  * @module @weir/ebpf/sys
  */
 
+import '../dispose-symbol.js';
+
 export { probePerfEvents } from '../features/definitions.js';
 export { incapable as privilegeGap, isInconclusive, isTransient } from '../features/judge.js';
 export { unsupported } from '../features/since.js';

@@ -765,8 +765,8 @@ export class WideColumns {
 export const maps = {
   connections: {
     name: 'connections',
-    key: makeCodec<Key>(sizeofKey, (view, offset) => readKey(view, offset), writeKey),
-    value: makeCodec<Event>(sizeofEvent, (view, offset) => readEvent(view, offset), writeEvent),
+    key: makeCodec<Key>(sizeofKey, readKey, writeKey),
+    value: makeCodec<Event>(sizeofEvent, readEvent, writeEvent),
   },
   dropCounts: {
     name: 'drop_counts',
@@ -780,7 +780,7 @@ export const maps = {
   },
   flows: {
     name: 'flows',
-    key: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
+    key: makeCodec<Flow>(sizeofFlow, readFlow, writeFlow),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   events: {
@@ -820,7 +820,7 @@ export const globals = {
   lastKey: {
     name: 'last_key',
     section: '.data',
-    ...makeCodec<Key>(sizeofKey, (view, offset) => readKey(view, offset), writeKey),
+    ...makeCodec<Key>(sizeofKey, readKey, writeKey),
   },
   ownPid: {
     name: 'own_pid',

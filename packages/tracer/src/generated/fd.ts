@@ -625,12 +625,12 @@ export const maps = {
   scratch: {
     name: 'scratch',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Scratch>(sizeofScratch, (view, offset) => readScratch(view, offset), writeScratch),
+    value: makeCodec<Scratch>(sizeofScratch, readScratch, writeScratch),
   },
   statistics: {
     name: 'statistics',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Statistics>(sizeofStatistics, (view, offset) => readStatistics(view, offset), writeStatistics),
+    value: makeCodec<Statistics>(sizeofStatistics, readStatistics, writeStatistics),
   },
   events: {
     name: 'events',

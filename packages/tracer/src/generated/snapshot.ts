@@ -406,26 +406,26 @@ export const maps = {
   request: {
     name: 'request',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<SnapshotRequest>(sizeofSnapshotRequest, (view, offset) => readSnapshotRequest(view, offset), writeSnapshotRequest),
+    value: makeCodec<SnapshotRequest>(sizeofSnapshotRequest, readSnapshotRequest, writeSnapshotRequest),
   },
   images: {
     name: 'images',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<SnapshotImage>(sizeofSnapshotImage, (view, offset) => readSnapshotImage(view, offset), writeSnapshotImage),
+    value: makeCodec<SnapshotImage>(sizeofSnapshotImage, readSnapshotImage, writeSnapshotImage),
   },
   targets: {
     name: 'targets',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<SnapshotTargets>(sizeofSnapshotTargets, (view, offset) => readSnapshotTargets(view, offset), writeSnapshotTargets),
+    value: makeCodec<SnapshotTargets>(sizeofSnapshotTargets, readSnapshotTargets, writeSnapshotTargets),
   },
   copies: {
     name: 'copies',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<SnapshotCopies>(sizeofSnapshotCopies, (view, offset) => readSnapshotCopies(view, offset), writeSnapshotCopies),
+    value: makeCodec<SnapshotCopies>(sizeofSnapshotCopies, readSnapshotCopies, writeSnapshotCopies),
   },
   task: {
     name: 'task',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<SnapshotTask>(sizeofSnapshotTask, (view, offset) => readSnapshotTask(view, offset), writeSnapshotTask),
+    value: makeCodec<SnapshotTask>(sizeofSnapshotTask, readSnapshotTask, writeSnapshotTask),
   },
 } as const;

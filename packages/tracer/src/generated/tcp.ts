@@ -1321,12 +1321,12 @@ export const maps = {
   scratch: {
     name: 'scratch',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Scratch>(sizeofScratch, (view, offset) => readScratch(view, offset), writeScratch),
+    value: makeCodec<Scratch>(sizeofScratch, readScratch, writeScratch),
   },
   statistics: {
     name: 'statistics',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Statistics>(sizeofStatistics, (view, offset) => readStatistics(view, offset), writeStatistics),
+    value: makeCodec<Statistics>(sizeofStatistics, readStatistics, writeStatistics),
   },
   events: {
     name: 'events',
@@ -1340,7 +1340,7 @@ export const maps = {
   },
   filterComms: {
     name: 'filter_comms',
-    key: makeCodec<CommKey>(sizeofCommKey, (view, offset) => readCommKey(view, offset), writeCommKey),
+    key: makeCodec<CommKey>(sizeofCommKey, readCommKey, writeCommKey),
     value: makeCodec<number>(1, (view, offset) => view.getUint8(offset), (view, offset, value) => view.setUint8(offset, value)),
   },
   filterUids: {
@@ -1365,18 +1365,18 @@ export const maps = {
   },
   filterAddresses: {
     name: 'filter_addresses',
-    key: makeCodec<AddressKey>(sizeofAddressKey, (view, offset) => readAddressKey(view, offset), writeAddressKey),
+    key: makeCodec<AddressKey>(sizeofAddressKey, readAddressKey, writeAddressKey),
     value: makeCodec<number>(1, (view, offset) => view.getUint8(offset), (view, offset, value) => view.setUint8(offset, value)),
   },
   nestedRuns: {
     name: 'nested_runs',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<NestedRuns>(sizeofNestedRuns, (view, offset) => readNestedRuns(view, offset), writeNestedRuns),
+    value: makeCodec<NestedRuns>(sizeofNestedRuns, readNestedRuns, writeNestedRuns),
   },
   flows: {
     name: 'flows',
     key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
-    value: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
+    value: makeCodec<Flow>(sizeofFlow, readFlow, writeFlow),
   },
   filteredSockets: {
     name: 'filtered_sockets',
@@ -1386,12 +1386,12 @@ export const maps = {
   endedSubflows: {
     name: 'ended_subflows',
     key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
-    value: makeCodec<EndedSubflows>(sizeofEndedSubflows, (view, offset) => readEndedSubflows(view, offset), writeEndedSubflows),
+    value: makeCodec<EndedSubflows>(sizeofEndedSubflows, readEndedSubflows, writeEndedSubflows),
   },
   listeners: {
     name: 'listeners',
-    key: makeCodec<ListenerKey>(sizeofListenerKey, (view, offset) => readListenerKey(view, offset), writeListenerKey),
-    value: makeCodec<Listener>(sizeofListener, (view, offset) => readListener(view, offset), writeListener),
+    key: makeCodec<ListenerKey>(sizeofListenerKey, readListenerKey, writeListenerKey),
+    value: makeCodec<Listener>(sizeofListener, readListener, writeListener),
   },
   lastEnds: {
     name: 'last_ends',

@@ -770,38 +770,38 @@ export class UdpRequestColumns {
 export const maps = {
   udpFlows: {
     name: 'udp_flows',
-    key: makeCodec<UdpKey>(sizeofUdpKey, (view, offset) => readUdpKey(view, offset), writeUdpKey),
-    value: makeCodec<UdpFlow>(sizeofUdpFlow, (view, offset) => readUdpFlow(view, offset), writeUdpFlow),
+    key: makeCodec<UdpKey>(sizeofUdpKey, readUdpKey, writeUdpKey),
+    value: makeCodec<UdpFlow>(sizeofUdpFlow, readUdpFlow, writeUdpFlow),
   },
   udpUsers: {
     name: 'udp_users',
-    key: makeCodec<UdpKey>(sizeofUdpKey, (view, offset) => readUdpKey(view, offset), writeUdpKey),
-    value: makeCodec<UdpUser>(sizeofUdpUser, (view, offset) => readUdpUser(view, offset), writeUdpUser),
+    key: makeCodec<UdpKey>(sizeofUdpKey, readUdpKey, writeUdpKey),
+    value: makeCodec<UdpUser>(sizeofUdpUser, readUdpUser, writeUdpUser),
   },
   udpSockets: {
     name: 'udp_sockets',
     key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
-    value: makeCodec<UdpSocket>(sizeofUdpSocket, (view, offset) => readUdpSocket(view, offset), writeUdpSocket),
+    value: makeCodec<UdpSocket>(sizeofUdpSocket, readUdpSocket, writeUdpSocket),
   },
   udpClosed: {
     name: 'udp_closed',
-    key: makeCodec<UdpSocketId>(sizeofUdpSocketId, (view, offset) => readUdpSocketId(view, offset), writeUdpSocketId),
+    key: makeCodec<UdpSocketId>(sizeofUdpSocketId, readUdpSocketId, writeUdpSocketId),
     value: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
   },
   udpStatistics: {
     name: 'udp_statistics',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<UdpStatistics>(sizeofUdpStatistics, (view, offset) => readUdpStatistics(view, offset), writeUdpStatistics),
+    value: makeCodec<UdpStatistics>(sizeofUdpStatistics, readUdpStatistics, writeUdpStatistics),
   },
   udpPending: {
     name: 'udp_pending',
     key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
-    value: makeCodec<UdpPending>(sizeofUdpPending, (view, offset) => readUdpPending(view, offset), writeUdpPending),
+    value: makeCodec<UdpPending>(sizeofUdpPending, readUdpPending, writeUdpPending),
   },
   udpRequests: {
     name: 'udp_requests',
     key: makeCodec<bigint>(8, (view, offset) => view.getBigUint64(offset, true), (view, offset, value) => view.setBigUint64(offset, value, true)),
-    value: makeCodec<UdpRequest>(sizeofUdpRequest, (view, offset) => readUdpRequest(view, offset), writeUdpRequest),
+    value: makeCodec<UdpRequest>(sizeofUdpRequest, readUdpRequest, writeUdpRequest),
   },
   udpRequested: {
     name: 'udp_requested',

@@ -1,0 +1,93 @@
+/** README's code, as printed, with the package as npm would publish it, in an empty folder. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { assertRoot } from './support/root.js';
+
+assertRoot();
+
+const packageFolder = fileURLToPath(new URL('../../', import.meta.url));
+const modules = join(packageFolder, '../../node_modules');
+let folder = '';
+
+/** README's blocks of a language. */
+function blocks(language: string): string[] {
+  const text = readFileSync(join(packageFolder, 'README.md'), 'utf8');
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, code]) => code!);
+}
+
+function shell(command: string, cwd = folder): string {
+  return execFileSync('sh', ['-ec', command], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Runs a script until it prints a line about a program that is started here; returns how it ended at SIGINT. */
+async function printsExecutions(script: string): Promise<NodeJS.Signals | number | null> {
+  const child = spawn(process.execPath, [script], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    text += chunk;
+  });
+  const program = join(folder, 'readme-marker');
+  while (!/^readme-marker runs as \d+$/m.test(text) && child.exitCode === null) {
+    spawnSync(program);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  child.kill('SIGINT');
+  const [code, signal] = await ended;
+  assert.match(text, /^readme-marker runs as \d+$/m);
+  return code ?? signal;
+}
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-readme-'));
+  const packed = join(folder, 'packed');
+  mkdirSync(packed);
+  const npm = 'npm --prefix . --no-audit --no-fund --no-update-notifier --ignore-scripts';
+  execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', packed], {
+    cwd: packageFolder,
+  });
+  shell(`${npm} install ./packed/${readdirSync(packed)[0]}`);
+  // Debian's compiler has its version in its name.
+  const clang = execFileSync('sh', ['-c', 'command -v clang-19'], { encoding: 'utf8' }).trim();
+  mkdirSync(join(folder, 'bin'));
+  shell(`ln -s ${clang} bin/clang`);
+  copyFileSync('/bin/true', join(folder, 'readme-marker'));
+  shell('chmod +x readme-marker');
+  writeFileSync(join(folder, 'hello.bpf.c'), blocks('c')[0]!);
+  for (const commands of blocks('sh')) shell(`PATH=${folder}/bin:$PATH; ${commands}`);
+});
+
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("README's code", () => {
+  it('compiles and runs as TypeScript', async () => {
+    writeFileSync(join(folder, 'main.ts'), blocks('ts')[0]!);
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    const options = '--strict --target es2022 --lib es2023,esnext.disposable --module nodenext --types node';
+    const types = `--typeRoots ${join(modules, '@types')}`;
+    shell(`${process.execPath} ${join(modules, 'typescript/bin/tsc')} ${options} ${types} main.ts hello.ts`);
+    assert.equal(await printsExecutions('main.js'), 'SIGINT');
+  });
+
+  it('runs as JavaScript that requires the package', async () => {
+    writeFileSync(join(folder, 'main.cjs'), blocks('js')[0]!);
+    assert.equal(await printsExecutions('main.cjs'), 0);
+  });
+});
