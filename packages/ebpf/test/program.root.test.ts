@@ -3,7 +3,21 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { SyscallError } from '../src/errors.js';
-import { Collection, enableStats, features, Program, ProgramType } from '../src/index.js';
+import {
+  btfFromId,
+  btfIds,
+  Collection,
+  enableStats,
+  features,
+  Kind,
+  kernelAtLeast,
+  kernelBtf,
+  linkIds,
+  listProgram,
+  Program,
+  ProgramType,
+  programIds,
+} from '../src/index.js';
 import { parseObject } from '../src/object/parse-object.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
@@ -39,6 +53,67 @@ describe('information about a program', () => {
   });
 });
 
+describe('objects by id', () => {
+  it('are listed and opened, programs and types', () => {
+    using collection = load('load/data');
+    const program = collection.program('count');
+    const { id, btfId } = program.info();
+    assert.ok([...programIds()].includes(id));
+    using again = Program.fromId(id);
+    assert.deepEqual([again?.name, again?.type, again?.id], ['count', program.type, id]);
+    assert.equal(Program.fromId(0x7fff_ffff), undefined);
+    const types = btfFromId(btfId);
+    assert.equal(types?.isKernel, false);
+    assert.ok(types?.btf.find('count', Kind.func) !== undefined);
+    assert.equal(btfFromId(0x7fff_ffff), undefined);
+    if (kernelAtLeast('5.11')) {
+      assert.ok([...btfIds()].includes(btfId));
+      const own = [...btfIds()].map((each) => btfFromId(each)).find((each) => each?.name === 'vmlinux');
+      if (kernelBtf() !== undefined) assert.equal(own?.btf.length, kernelBtf()?.length);
+    }
+  });
+
+  it('are listed, links', () => {
+    using collection = load('load/typed', 'on_enter');
+    if (!kernelAtLeast('5.8')) {
+      assert.throws(() => [...linkIds()], /5\.8/);
+      return;
+    }
+    const before = [...linkIds()];
+    const attached = collection.attach();
+    const added = [...linkIds()].filter((id) => !before.includes(id));
+    attached.detach();
+    const link = attached.links.get('on_enter');
+    assert.equal(link, undefined, 'detached');
+    assert.ok(added.length >= 1);
+  });
+});
+
+describe('a listing', () => {
+  it('shows source lines, functions, maps and helpers, of an object and of a loaded program', () => {
+    const spec = parseObject(testObject('load/typed'));
+    const text = listProgram(spec, 'take_sample');
+    assert.match(text, /^take_sample:\n/);
+    assert.match(
+      text,
+      /; .*bpf_map_push_elem\(&waiting, &key, 0\);? \[file:.*typed\.bpf\.c line_num:\d+ line_col:\d+\]/,
+    );
+    assert.match(text, /\(18\) r1 = map\[waiting\]\n/);
+    assert.match(text, /call bpf_map_push_elem#87/);
+    assert.throws(() => listProgram(spec, 'nothing'), /no program nothing; it has take_note, take_sample/);
+
+    using collection = load('load/typed', 'take_sample');
+    const loaded = collection.program('take_sample').list();
+    assert.match(loaded, /^take_sample:\n/);
+    assert.match(
+      loaded,
+      /; .*bpf_map_push_elem\(&waiting, &key, 0\);? \[file:.*typed\.bpf\.c line_num:\d+ line_col:\d+\]/,
+    );
+    assert.match(loaded, /\(18\) r1 = map\[waiting, id:\d+\]\n/);
+    assert.match(loaded, /call \w*event_output\w*#-?\d+/);
+  });
+});
+
 describe('test runs', () => {
   const packet = Uint8Array.from({ length: 64 }, (_, i) => i);
 
@@ -52,6 +127,19 @@ describe('test runs', () => {
       (error: Error) =>
         error instanceof SyscallError && error.code === 'ENOSPC' && /64 bytes/.test(error.message),
     );
+  });
+
+  it('run live frames, which the program itself disposes of', () => {
+    using collection = load('load/runs', 'count_frame');
+    const run = (liveFrames: boolean | number) =>
+      collection.program('count_frame').testRun({ data: packet, repeat: 100, liveFrames });
+    if (!kernelAtLeast('5.18')) {
+      assert.throws(() => run(true), /BPF_F_TEST_XDP_LIVE_FRAMES.*5\.18/);
+      return;
+    }
+    for (const liveFrames of [true, 7]) assert.equal(run(liveFrames).data.length, 0);
+    assert.equal(collection.globals.readInteger('sum'), 200n);
+    assert.throws(() => run(1000), SyscallError);
   });
 
   it('take and give a context', () => {

@@ -42,6 +42,12 @@ export class KernelSymbols {
     return undefined;
   }
 
+  /** The name of the function that begins at an address; undefined if none does. */
+  functionAt(address: bigint): string | undefined {
+    const digits = address.toString(16).padStart(16, '0');
+    return new RegExp(`^${digits} [tTwW] (\\S+)`, 'm').exec(this.#text)?.[1];
+  }
+
   /** Whether a function of this name exists, in the kernel or in a loaded module. */
   hasFunction(name: string): boolean {
     const symbol = this.get(name);

@@ -160,7 +160,7 @@ function call(code: Instructions, index: number, name: string | undefined): stri
   if (hasSourceRegister(code.opcode(index))) return `callx r${code.destination(index)}`;
   if (code.source(index) === Pseudo.call) return `call pc${signed(immediate)}${target}`;
   if (code.source(index) === Pseudo.kfuncCall) return `call kernel-function${target}#${immediate}`;
-  return `call ${helperName(immediate)}#${immediate}`;
+  return `call ${name ?? helperName(immediate)}#${immediate}`;
 }
 
 function load(code: Instructions, index: number, name: string | undefined): string {

@@ -24,7 +24,7 @@ export interface BatchMap {
   /** Bytes of a value as it crosses the system call. */
   readonly valueBytes: number;
   readonly maxEntries: number;
-  keys(): Iterable<Uint8Array>;
+  walkKeys(): Iterable<Uint8Array>;
   lookup(key: Uint8Array): Uint8Array | undefined;
   update(key: Uint8Array, value: Uint8Array, flags: number): void;
   delete(key: Uint8Array): boolean;
@@ -56,6 +56,21 @@ export function* lookupBatch(map: BatchMap, size = defaultSize): Generator<Batch
 
 export function* takeBatch(map: BatchMap, size = defaultSize): Generator<Batch, void, undefined> {
   if (!(yield* walkBatches(map, Command.mapLookupAndDeleteBatch, size))) yield* walkElements(map, size, true);
+}
+
+/** Most bytes of values that are read for the sake of their keys. */
+const mostBytes = 1 << 20;
+
+/** The keys of a map by batches of elements; returns false, having yielded nothing, if there are no batches for it. */
+export function* batchKeys(map: BatchMap): Generator<Uint8Array, boolean, undefined> {
+  const { keySize, valueBytes } = map;
+  const size = Math.min(defaultSize, Math.max(1, Math.floor(mostBytes / Math.max(1, valueBytes))));
+  const batches = walkBatches(map, Command.mapLookupBatch, size);
+  for (;;) {
+    const { value, done } = batches.next();
+    if (done) return value;
+    for (let at = 0; at < value.count * keySize; at += keySize) yield value.keys.slice(at, at + keySize);
+  }
 }
 
 /** Walks by a batch command; returns false, having yielded nothing, if there are no batches for this map. */
@@ -104,7 +119,7 @@ function* walkElements(map: BatchMap, size: number, remove: boolean): Generator<
   const keys = new Uint8Array(capacity * map.keySize);
   const values = new Uint8Array(capacity * map.valueBytes);
   let count = 0;
-  for (const key of map.keys()) {
+  for (const key of map.walkKeys()) {
     const value = map.lookup(key);
     if (value === undefined) continue;
     if (remove && !map.delete(key)) continue;

@@ -8,11 +8,16 @@ import type { Fd } from '../sys/fd.js';
 import { Command } from '../uapi/commands.js';
 import { UpdateFlag } from '../uapi/flags.js';
 import { MapType, mapTypeName } from '../uapi/map-types.js';
-import { type Batch, deleteBatch, lookupBatch, takeBatch, updateBatch } from './batch.js';
+import { type Batch, batchKeys, deleteBatch, lookupBatch, takeBatch, updateBatch } from './batch.js';
 import { type MapInfo, readMapInfo } from './map-info.js';
 import { walkKeys } from './walk.js';
 
 const { E2BIG, EEXIST, EINVAL, ENOENT, EPERM } = constants.errno;
+
+/** Kinds of which a batch has all keys: other kinds leave out keys without a value. */
+const isHash: ReadonlySet<number> = new Set([
+  ...[MapType.hash, MapType.lruHash, MapType.percpuHash, MapType.lruPercpuHash],
+]);
 
 /** The arguments that a map was created with. */
 export interface MapShape {
@@ -135,7 +140,13 @@ export class BpfMap implements Disposable, MapShape {
    *
    * @throws EbpfError if others change the map faster than it can be walked.
    */
-  keys(): Generator<Uint8Array, void, undefined> {
+  *keys(): Generator<Uint8Array, void, undefined> {
+    void this.fd;
+    if (!isHash.has(this.type) || !(yield* batchKeys(this))) yield* this.walkKeys();
+  }
+
+  /** As {@link keys}, by one system call for each. */
+  walkKeys(): Generator<Uint8Array, void, undefined> {
     return walkKeys((key) => this.nextKey(key), this.maxEntries, this.name);
   }
 

@@ -1,9 +1,9 @@
 /** Getting hold of maps: creating them, opening pinned ones, finding others by id. */
-import { constants } from 'node:os';
 import type { MapSpec } from '../object/spec.js';
 import { attr } from '../sys/attr.js';
-import { bpf, bpfError, bpfRaw } from '../sys/bpf.js';
+import { bpf } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
+import { objectIds, openById } from '../sys/object-ids.js';
 import { Command } from '../uapi/commands.js';
 import { MapType } from '../uapi/map-types.js';
 import { ArrayMap } from './array.js';
@@ -15,8 +15,6 @@ import { BpfMap, type MapShape } from './map.js';
 import { readMapInfo } from './map-info.js';
 import { PerCpuMap } from './percpu.js';
 import { StructOpsMap } from './struct-ops.js';
-
-const { ENOENT } = constants.errno;
 
 /** The class for a kind of map. */
 function wrap(fd: Fd, shape: MapShape): BpfMap {
@@ -94,20 +92,11 @@ export function openPinnedMap(path: string): BpfMap {
  * @throws SyscallError
  */
 export function mapFromId(id: number): BpfMap | undefined {
-  const result = bpfRaw(Command.mapGetFdById, attr('getId', { mapId: id }));
-  if (result === -ENOENT) return undefined;
-  if (result < 0) throw bpfError(Command.mapGetFdById, -result, `map ${id}`);
-  return mapFromFd(new Fd(result));
+  const fd = openById(Command.mapGetFdById, { mapId: id }, `map ${id}`);
+  return fd === undefined ? undefined : mapFromFd(fd);
 }
 
 /** The ids of all maps of this machine, ascending (4.13). Needs CAP_SYS_ADMIN. @throws SyscallError */
-export function* mapIds(): Generator<number, void, undefined> {
-  for (let id = 0; ; ) {
-    const next = attr('getId', { startId: id });
-    const result = bpfRaw(Command.mapGetNextId, next);
-    if (result === -ENOENT) return;
-    if (result < 0) throw bpfError(Command.mapGetNextId, -result);
-    id = next.get('nextId');
-    yield id;
-  }
+export function mapIds(): Generator<number, void, undefined> {
+  return objectIds('mapGetNextId');
 }

@@ -137,7 +137,7 @@ export const sectionKinds: readonly SectionKind[] = [
   // Control groups
   exact('cgroup_skb/ingress', P.cgroupSkb, { attachType: A.cgroupInetIngress }),
   exact('cgroup_skb/egress', P.cgroupSkb, { attachType: A.cgroupInetEgress }),
-  exact('cgroup/skb', P.cgroupSkb),
+  exact('cgroup/skb', P.cgroupSkb, { attachType: A.cgroupInetIngress }),
   exact('cgroup/sock', P.cgroupSock, { attachType: A.cgroupInetSockCreate }),
   exact('cgroup/sock_create', P.cgroupSock, { attachType: A.cgroupInetSockCreate }),
   exact('cgroup/sock_release', P.cgroupSock, { attachType: A.cgroupInetSockRelease }),

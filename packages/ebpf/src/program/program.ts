@@ -8,9 +8,11 @@ import { attachTypeOfKind } from '../object/sections.js';
 import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
+import { objectIds, openById } from '../sys/object-ids.js';
 import { Command } from '../uapi/commands.js';
 import type { UsdtSpecs } from '../usdt/usdt-specs.js';
 import { enforcedAttachType } from './expected-attach-type.js';
+import { listLoaded } from './list-loaded.js';
 import type { ProgramDetails, ProgramHandle } from './program-handle.js';
 import { type ProgramInfo, programInfo, translatedInstructions } from './program-info.js';
 import { type TestRunInput, type TestRunResult, testRun } from './test-run.js';
@@ -52,10 +54,23 @@ export class Program implements ProgramHandle, Disposable {
    * @throws SyscallError; EbpfError if something else is pinned there.
    */
   static openPinned(path: string, details: Partial<ProgramDetails> = {}): Program {
-    const fd = new Fd(bpf(Command.objGet, attr('obj', { pathname: path })));
+    return Program.#adopt(new Fd(bpf(Command.objGet, attr('obj', { pathname: path }))), details, path);
+  }
+
+  /**
+   * Opens the program with an id; `undefined` if there is none (4.13). Needs CAP_SYS_ADMIN. What is known of it is as for {@link openPinned}.
+   *
+   * @throws SyscallError
+   */
+  static fromId(id: number, details: Partial<ProgramDetails> = {}): Program | undefined {
+    const fd = openById(Command.progGetFdById, { progId: id }, `program ${id}`);
+    return fd === undefined ? undefined : Program.#adopt(fd, details, `program ${id}`);
+  }
+
+  static #adopt(fd: Fd, details: Partial<ProgramDetails>, place: string): Program {
     try {
       const kind = readlinkSync(`/proc/self/fd/${fd.fd}`);
-      if (kind !== 'anon_inode:bpf-prog') throw new EbpfError(`${path} holds no program but ${kind}`);
+      if (kind !== 'anon_inode:bpf-prog') throw new EbpfError(`${place} holds no program but ${kind}`);
       const { name, type, id } = programInfo(fd.fd);
       const known = { ...(pinned.get(id) ?? { name }), type, ...details };
       const expectedAttachType =
@@ -103,6 +118,16 @@ export class Program implements ProgramHandle, Disposable {
    */
   translatedInstructions(): Uint8Array {
     return translatedInstructions(this.fd);
+  }
+
+  /**
+   * The instructions as the verifier left them, as text: functions by name, maps by name and id, and the source lines that they come from where
+   * the program was loaded with types (4.13; source lines 5.0). Needs CAP_SYS_ADMIN. Empty where the kernel hides them.
+   *
+   * @throws SyscallError
+   */
+  list(): string {
+    return listLoaded(this.fd);
   }
 
   /**
@@ -154,4 +179,9 @@ export class Program implements ProgramHandle, Disposable {
   #closeUnlessHeld(): void {
     if (this.#disposed && this.#holders === 0) this.#fd[Symbol.dispose]();
   }
+}
+
+/** The ids of all programs of this machine, ascending (4.13). Needs CAP_SYS_ADMIN. @throws SyscallError */
+export function programIds(): Generator<number, void, undefined> {
+  return objectIds('progGetNextId');
 }

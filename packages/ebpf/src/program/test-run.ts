@@ -1,10 +1,11 @@
 /** Running a program on given input: BPF_PROG_TEST_RUN (4.12). */
 
 import { constants } from 'node:os';
-import type { SyscallError } from '../errors.js';
+import { type SyscallError, UnsupportedError } from '../errors.js';
 import { attr } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
 import { ENOTSUPP } from '../sys/errno.js';
+import { kernelAtLeast } from '../sys/kernel-version.js';
 import { Command } from '../uapi/commands.js';
 
 /** Inputs of a test run: packets have `data`, most others only `ctx`. */
@@ -19,9 +20,17 @@ export interface TestRunInput {
   readonly repeat?: number;
   /** BPF_F_TEST_* flags (5.10). Default 0. */
   readonly flags?: number;
+  /**
+   * xdp: does with the packet what the program says (BPF_F_TEST_XDP_LIVE_FRAMES, 5.18): XDP_TX and XDP_REDIRECT send it, XDP_PASS hands it
+   * to the kernel, `repeat` times. The result has no packet, and 0 as return value. Frames run in batches of this many, at most 256; `true` is 64.
+   */
+  readonly liveFrames?: boolean | number;
   /** The CPU to run on; needs the flag BPF_F_TEST_RUN_ON_CPU (1), raw tracepoints only (5.10). */
   readonly cpu?: number;
 }
+
+const liveFlag = 1 << 1;
+const defaultBatch = 64;
 
 /** Result of {@link Program.testRun}. */
 export interface TestRunResult {
@@ -42,10 +51,15 @@ export function testRun(programFd: number, input: TestRunInput): TestRunResult {
   const { data } = input;
   // Syscall programs change the very bytes they are given.
   const ctx = input.ctx === undefined ? undefined : Uint8Array.from(input.ctx);
-  const dataOut = new Uint8Array(data === undefined ? 0 : (input.dataOutSize ?? data.length + 256));
+  const { liveFrames = false } = input;
+  const isLive = liveFrames !== false;
+  // A kernel that does not know live frames would ignore the flag; it refuses a size of batches that is not zero.
+  const live = isLive ? { batchSize: liveFrames === true ? defaultBatch : liveFrames } : {};
+  const dataOut = new Uint8Array(data === undefined || isLive ? 0 : (input.dataOutSize ?? data.length + 256));
   let ctxOut = new Uint8Array(ctx?.length ?? 0);
   const run = attr('progTestRun', {
-    ...{ progFd: programFd, repeat: input.repeat, flags: input.flags, cpu: input.cpu },
+    ...{ progFd: programFd, repeat: input.repeat, cpu: input.cpu, ...live },
+    flags: isLive ? (input.flags ?? 0) | liveFlag : input.flags,
     ...{ dataIn: data, dataSizeIn: data?.length, dataOut, dataSizeOut: dataOut.length },
     ...{ ctxIn: ctx, ctxSizeIn: ctx?.length, ctxOut, ctxSizeOut: ctxOut.length },
   });
@@ -57,6 +71,8 @@ export function testRun(programFd: number, input: TestRunInput): TestRunResult {
     ctxOut = ctx;
     run.set({ ctxSizeOut: ctx.length });
   }
+  if (result === -EINVAL && isLive && !kernelAtLeast('5.18'))
+    throw new UnsupportedError('BPF_F_TEST_XDP_LIVE_FRAMES', '5.18');
   if (result < 0) throw explained(-result, run.get('dataSizeOut'));
   return {
     returnValue: run.get('retval'),

@@ -12,8 +12,8 @@ import { setGlobal } from '../object/set-global.js';
 import type { CollectionSpec } from '../object/spec.js';
 import type { Program } from '../program/program.js';
 import { MapType } from '../uapi/map-types.js';
-import { bytesCodec, TypedMap, TypedPerCpuMap, TypedQueue } from './map.js';
 import { RecordMap, recordBytes } from './records.js';
+import { bytesCodec, TypedMap, TypedPerCpuMap, TypedQueue } from './typed-map.js';
 
 /** What a generated module knows of its object, by the names that it gives to things. */
 export interface ObjectDescription {

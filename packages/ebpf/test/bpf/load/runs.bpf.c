@@ -16,6 +16,13 @@ int change_packet(struct xdp_md *ctx)
 	return XDP_TX;
 }
 
+SEC("xdp")
+int count_frame(struct xdp_md *ctx)
+{
+	sum++;
+	return XDP_DROP;
+}
+
 SEC("tc")
 int change_mark(struct __sk_buff *skb)
 {
