@@ -54,7 +54,7 @@ export class Program implements ProgramHandle, Disposable {
    * @throws SyscallError; EbpfError if something else is pinned there.
    */
   static openPinned(path: string, details: Partial<ProgramDetails> = {}): Program {
-    return Program.#adopt(new Fd(bpf(Command.objGet, attr('obj', { pathname: path }))), details, path);
+    return Program.#fromFd(new Fd(bpf(Command.objGet, attr('obj', { pathname: path }))), details, path);
   }
 
   /**
@@ -64,10 +64,10 @@ export class Program implements ProgramHandle, Disposable {
    */
   static fromId(id: number, details: Partial<ProgramDetails> = {}): Program | undefined {
     const fd = openById(Command.progGetFdById, { progId: id }, `program ${id}`);
-    return fd === undefined ? undefined : Program.#adopt(fd, details, `program ${id}`);
+    return fd === undefined ? undefined : Program.#fromFd(fd, details, `program ${id}`);
   }
 
-  static #adopt(fd: Fd, details: Partial<ProgramDetails>, place: string): Program {
+  static #fromFd(fd: Fd, details: Partial<ProgramDetails>, place: string): Program {
     try {
       const kind = readlinkSync(`/proc/self/fd/${fd.fd}`);
       if (kind !== 'anon_inode:bpf-prog') throw new EbpfError(`${place} holds no program but ${kind}`);

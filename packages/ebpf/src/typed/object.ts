@@ -56,6 +56,7 @@ export class LoadedObject<M, G, P> implements Disposable {
   readonly #readers: Disposable[] = [];
   readonly #links: Disposable[] = [];
 
+  /** Takes ownership of a collection. */
   constructor(collection: Collection, description: ObjectDescription) {
     this.collection = collection;
     this.#description = description;
@@ -89,6 +90,7 @@ export class LoadedObject<M, G, P> implements Disposable {
     disposeAll(owned);
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

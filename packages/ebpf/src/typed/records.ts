@@ -17,6 +17,7 @@ const batchSize = 1024;
 export interface RecordColumns {
   readonly capacity: number;
   readonly length: number;
+  /** Adds the record at an offset in bytes. @throws OptionError when full. */
   push(view: DataView, offset: number): void;
 }
 
@@ -27,7 +28,7 @@ export class RecordMap<T> {
   readonly #codec: Codec<T>;
   readonly #own: (reader: Disposable) => void;
 
-  /** @param own Is given every reader that is made, to dispose of it before the map. */
+  /** For a map of either kind. @param own Is given every reader that is made, to dispose of it before the map. */
   constructor(map: BpfMap, codec: Codec<T>, own: (reader: Disposable) => void = () => {}) {
     this.map = map;
     this.#codec = codec;
@@ -75,6 +76,7 @@ export class RecordReader<T> implements Disposable, AsyncIterable<T> {
   readonly #name: string;
   #closed = false;
 
+  /** Takes ownership of a reader. @param name The map's, for errors. */
   constructor(
     raw: RingBufferReader | PerfBufferReader,
     codec: Pick<Codec<T>, 'size' | 'read'>,
@@ -135,6 +137,7 @@ export class RecordReader<T> implements Disposable, AsyncIterable<T> {
     }
   }
 
+  /** As {@link records} without options. */
   [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     return this.records();
   }
@@ -145,6 +148,7 @@ export class RecordReader<T> implements Disposable, AsyncIterable<T> {
     this.raw[Symbol.dispose]();
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -56,6 +56,7 @@ abstract class KeyedMap<K, E> implements Iterable<[K, E]> {
   protected readonly keyCodec: Codec<K>;
   readonly #key: Encoder<K>;
 
+  /** Decodes a map's elements; the map stays its owner's. */
   constructor(key: Codec<K>) {
     this.keyCodec = key;
     this.#key = new Encoder(key);
@@ -64,7 +65,9 @@ abstract class KeyedMap<K, E> implements Iterable<[K, E]> {
   /** The map of bytes below, for what is not here: pins, batches, statistics, the descriptor. */
   abstract readonly map: BpfMap;
 
+  /** The value at an offset in bytes. */
   protected abstract decode(view: DataView, offset: number): E;
+  /** The bytes of a value. */
   protected abstract encode(value: E): Uint8Array;
 
   /**
@@ -120,6 +123,7 @@ abstract class KeyedMap<K, E> implements Iterable<[K, E]> {
     return decodeBatches(this.map, this.map.takeBatch(), this.keyCodec, (view, at) => this.decode(view, at));
   }
 
+  /** As {@link entries}. */
   [Symbol.iterator](): Generator<[K, E], void, undefined> {
     return this.entries();
   }
@@ -131,6 +135,7 @@ export class TypedMap<K, V> extends KeyedMap<K, V> {
   readonly #valueCodec: Codec<V>;
   readonly #value: Encoder<V>;
 
+  /** Decodes a map's elements; the map stays its owner's. */
   constructor(map: BpfMap, key: Codec<K>, value: Codec<V>) {
     super(key);
     this.map = map;
@@ -138,10 +143,12 @@ export class TypedMap<K, V> extends KeyedMap<K, V> {
     this.#value = new Encoder(value);
   }
 
+  /** The value at an offset in bytes. */
   protected override decode(view: DataView, offset: number): V {
     return this.#valueCodec.read(view, offset);
   }
 
+  /** The bytes of a value. */
   protected override encode(value: V): Uint8Array {
     return this.#value.encode(value);
   }
@@ -152,12 +159,14 @@ export class TypedPerCpuMap<K, V> extends KeyedMap<K, V[]> {
   readonly map: PerCpuMap;
   readonly #valueCodec: Codec<V>;
 
+  /** Decodes a map's elements; the map stays its owner's. */
   constructor(map: PerCpuMap, key: Codec<K>, value: Codec<V>) {
     super(key);
     this.map = map;
     this.#valueCodec = value;
   }
 
+  /** The value at an offset in bytes. */
   protected override decode(view: DataView, offset: number): V[] {
     const stride = this.map.valueBytes / this.map.cpuCount;
     return Array.from({ length: this.map.cpuCount }, (_, cpu) =>
@@ -165,6 +174,7 @@ export class TypedPerCpuMap<K, V> extends KeyedMap<K, V[]> {
     );
   }
 
+  /** The bytes of a value. */
   protected override encode(values: V[]): Uint8Array {
     return this.map.join(
       values.map((value) => {
@@ -182,6 +192,7 @@ export class TypedQueue<V> {
   readonly #valueCodec: Codec<V>;
   readonly #value: Encoder<V>;
 
+  /** Decodes a map's elements; the map stays its owner's. */
   constructor(map: BpfMap, value: Codec<V>) {
     this.map = map;
     this.#valueCodec = value;
