@@ -13,6 +13,8 @@ export const guestModules: readonly string[] = [
   'macvlan',
   'ipip',
   'ip6_tunnel',
+  'ip_gre',
+  'ip6_gre',
   'fou',
   'fou6',
   'sch_ingress',

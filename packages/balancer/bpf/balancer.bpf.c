@@ -66,7 +66,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct cpu *cpu, const st
 			return forward_direct(ctx, cpu, outcome);
 	}
 	if (encapsulate(ctx, packet, real))
-		return XDP_TX;
+		return use_router_device ? send_by(ctx, router_interface) : XDP_TX;
 	outcome->reason = REASON_ENCAPSULATION;
 	count(&cpu->counters.encapsulation_failed);
 	return XDP_DROP;
@@ -192,6 +192,8 @@ static __always_inline int balance_counted(struct xdp_md *ctx)
 	count(verdict == XDP_TX || verdict == XDP_REDIRECT ? &cpu->counters.transmitted :
 	      verdict == XDP_DROP			   ? &cpu->counters.dropped :
 							     &cpu->counters.passed);
+	if (verdict == XDP_REDIRECT)
+		count(&cpu->counters.redirected);
 	capture(ctx, cpu, outcome, verdict);
 	return verdict;
 }

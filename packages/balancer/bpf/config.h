@@ -10,6 +10,8 @@
 
 /* UDP encapsulation (GUE, variant 1) instead of IP in IP. */
 const volatile bool use_gue = false;
+/* Generic routing encapsulation (RFC 2784), without its optional fields, instead of IP in IP. */
+const volatile bool use_gre = false;
 /* Network order. */
 const volatile __u16 gue_port = 0;
 const volatile __u32 gue_source4 = 0;
@@ -23,6 +25,8 @@ const volatile bool send_too_big = false;
 const volatile bool tcp_server_ids = false;
 /* Outer headers of packets to an address of `tunnel_ends` are removed first. */
 const volatile bool inline_decapsulation = false;
+/* The next hop is reached by another device than that by which packets come in. */
+const volatile bool use_router_device = false;
 /* Services may translate addresses. */
 const volatile bool use_nat = false;
 /* New flows that a CPU remembers in a second. */
@@ -54,6 +58,10 @@ volatile enum vip_kind vip_kinds = 0;
 /* MAC address of the next hop: bytes 0 to 3, and bytes 4 and 5. */
 volatile __u32 router_mac_front = 0;
 volatile __u16 router_mac_back = 0;
+/* With use_router_device: the device, and its MAC address: bytes 0 and 1, and bytes 2 to 5. */
+volatile __u32 router_interface = 0;
+volatile __u16 router_source_front = 0;
+volatile __u32 router_source_back = 0;
 /* One packet in this many is captured, on each CPU; 0 captures none. */
 volatile __u32 capture_every = 0;
 /* Bits 1 << enum reason of the packets that are captured. */

@@ -11,6 +11,7 @@
 struct counters {
 	__u64 packets;
 	__u64 transmitted;
+	__u64 redirected; /* transmitted by another device than that by which they came in */
 	__u64 dropped;
 	__u64 passed;
 	__u64 malformed;

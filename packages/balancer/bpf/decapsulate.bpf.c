@@ -20,6 +20,8 @@ struct decapsulated {
 	struct tunnel_traffic ipip6;
 	struct tunnel_traffic gue4;
 	struct tunnel_traffic gue6;
+	struct tunnel_traffic gre4;
+	struct tunnel_traffic gre6;
 	__u64 sent;	/* sent on by the program itself */
 	__u64 last_hop; /* dropped: the TTL or hop limit ended */
 	__u64 no_route; /* to be sent on, but left to the host */
@@ -44,6 +46,10 @@ static __always_inline void count_tunnel(struct decapsulated *own, __u32 outer, 
 		traffic = &own->ipip6;
 	else if (outer == sizeof(struct ipv6hdr) + sizeof(struct udphdr))
 		traffic = &own->gue6;
+	else if (outer == sizeof(struct iphdr) + sizeof(struct gre_header))
+		traffic = &own->gre4;
+	else if (outer == sizeof(struct ipv6hdr) + sizeof(struct gre_header))
+		traffic = &own->gre6;
 	traffic->packets++;
 	traffic->bytes += bytes;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Removal of outer headers: IP in IP, or GUE variant 1. */
+/* Removal of outer headers: IP in IP, GRE, or GUE variant 1. */
 #pragma once
 
+#include "gre.h"
 #include "hops.h"
 
 struct tunnel_end {
@@ -29,11 +30,14 @@ static __always_inline int tunnel_header(const void *transport, const void *end,
 {
 	const struct udphdr *udp = transport;
 	const __u8 *inner = (const void *)(udp + 1);
+	const struct gre_header *gre = transport;
 
 	if (protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6) {
 		*ipv6 = protocol == IPPROTO_IPV6;
 		return 0;
 	}
+	if (protocol == IPPROTO_GRE)
+		return (const void *)(gre + 1) <= end && read_gre(gre, ipv6) ? sizeof(*gre) : -1;
 	if (protocol != IPPROTO_UDP || (void *)(inner + 1) > end || udp->dest != port)
 		return -1;
 	if (*inner >> 4 != 4 && *inner >> 4 != 6)

@@ -1,14 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Outer headers: IP in IP, or UDP (GUE variant 1, which has no header of its own). */
+/* Outer headers: IP in IP, GRE, or UDP (GUE variant 1, which has no header of its own). */
 #pragma once
 
 #include "checksum.h"
+#include "gre.h"
+#include "leave.h"
 #include "packet.h"
 #include "real.h"
 
 /* The prefixes of outer sources, as loaded: 172.16.0.0/16 and 0100::/96. */
 #define SOURCE_PREFIX4 bpf_htonl(0xac100000)
 #define SOURCE_PREFIX6 bpf_htonl(0x01000000)
+
+/* Bytes between the outer IP header and the inner packet. */
+static __always_inline __u32 bytes_between(void)
+{
+	return use_gue ? sizeof(struct udphdr) : use_gre ? sizeof(struct gre_header) : 0;
+}
+
+/* The protocol of the outer header without UDP. */
+static __always_inline __u8 outer_protocol(bool ipv6)
+{
+	return use_gre ? IPPROTO_GRE : ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+}
 
 /* Swaps a port's bytes. */
 static __always_inline __u32 swap16(__u16 port)
@@ -136,15 +150,19 @@ static __always_inline void *make_room(struct xdp_md *ctx, __u32 bytes, __u16 et
 		return NULL;
 	*(__u32 *)eth->h_dest = router_mac_front;
 	*(__u16 *)(eth->h_dest + 4) = router_mac_back;
-	__builtin_memcpy(eth->h_source, &mac_front, 4);
-	__builtin_memcpy(eth->h_source + 4, &mac_back, 2);
+	if (use_router_device) {
+		write_router_source(eth->h_source);
+	} else {
+		__builtin_memcpy(eth->h_source, &mac_front, 4);
+		__builtin_memcpy(eth->h_source + 4, &mac_back, 2);
+	}
 	eth->h_proto = ethertype;
 	return eth + 1;
 }
 
 static __always_inline bool encapsulate4(struct xdp_md *ctx, const struct packet *packet, const struct real *real)
 {
-	__u32 header = sizeof(struct iphdr) + (use_gue ? sizeof(struct udphdr) : 0);
+	__u32 header = sizeof(struct iphdr) + bytes_between();
 	__u32 entropy = (__u32)(flow_entropy(packet) ^ swap16(packet->source_port)) << 16;
 	struct iphdr *ip = make_room(ctx, header, bpf_htons(ETH_P_IP));
 	struct udphdr *udp;
@@ -154,7 +172,9 @@ static __always_inline bool encapsulate4(struct xdp_md *ctx, const struct packet
 		return false;
 	if (!use_gue) {
 		write_outer4(ip, packet, real, SOURCE_PREFIX4 | entropy, header,
-			     packet->ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP);
+			     outer_protocol(packet->ipv6));
+		if (use_gre)
+			write_gre((void *)(ip + 1), packet->ipv6);
 		return true;
 	}
 	write_outer4(ip, packet, real, gue_source4, header, IPPROTO_UDP);
@@ -168,18 +188,20 @@ static __always_inline bool encapsulate4(struct xdp_md *ctx, const struct packet
 
 static __always_inline bool encapsulate6(struct xdp_md *ctx, const struct packet *packet, const struct real *real)
 {
-	__u32 more = use_gue ? sizeof(struct udphdr) : 0;
+	__u32 more = bytes_between();
 	struct ipv6hdr *ip = make_room(ctx, sizeof(*ip) + more, bpf_htons(ETH_P_IPV6));
 	__u64 inner;
 
 	if (!ip)
 		return false;
 	if (!use_gue) {
-		write_outer6(ip, packet, real, more, packet->ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP);
+		write_outer6(ip, packet, real, more, outer_protocol(packet->ipv6));
 		ip->saddr.in6_u.u6_addr32[0] = SOURCE_PREFIX6;
 		ip->saddr.in6_u.u6_addr32[1] = 0;
 		ip->saddr.in6_u.u6_addr32[2] = 0;
 		ip->saddr.in6_u.u6_addr32[3] = packet->source[packet->ipv6 ? 3 : 0] ^ packet->source_port;
+		if (use_gre)
+			write_gre((void *)(ip + 1), packet->ipv6);
 		return true;
 	}
 	write_outer6(ip, packet, real, more, IPPROTO_UDP);

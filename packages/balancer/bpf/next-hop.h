@@ -2,6 +2,7 @@
 /* The next hop towards reals of translated flows, from the host's routes and neighbours. */
 #pragma once
 
+#include "leave.h"
 #include "nat-work.h"
 
 /* The host's routes decide next hops; otherwise all reals are behind the router. */
@@ -39,12 +40,6 @@ static __always_inline void write_macs(struct ethhdr *eth, const struct next_hop
 	*(__u32 *)(eth->h_source + 2) = hop->source_back;
 }
 
-/* Sends a packet out of the device by which it came in, or of another. */
-static __always_inline int send_by(const struct xdp_md *ctx, __u32 interface)
-{
-	return interface == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(interface, 0);
-}
-
 /* Asks the host. False if it has no route, or does not know the neighbour. */
 static __always_inline bool ask_for_hop(struct xdp_md *ctx, const struct packet *packet, const struct nat_tuple *to,
 				   struct next_hop *hop)
@@ -72,12 +67,17 @@ static __always_inline bool ask_for_hop(struct xdp_md *ctx, const struct packet 
 	return true;
 }
 
-/* The router as next hop, from the MAC address to which the packet came. */
+/* The router as next hop, from the device that leads to it: if that is the packet's, from the address to which it came. */
 static __always_inline void hop_by_router(const struct xdp_md *ctx, const struct ethhdr *eth, struct next_hop *hop)
 {
-	hop->interface = ctx->ingress_ifindex;
+	hop->interface = router_device(ctx);
 	hop->destination_front = router_mac_front;
 	hop->destination_back = router_mac_back;
+	if (use_router_device) {
+		hop->source_front = router_source_front;
+		hop->source_back = router_source_back;
+		return;
+	}
 	__builtin_memcpy(&hop->source_front, eth->h_dest, 2);
 	__builtin_memcpy(&hop->source_back, eth->h_dest + 2, 4);
 }

@@ -5,6 +5,7 @@
  * device and the next hop.
  */
 #include "checksum.h"
+#include "gre.h"
 #include "limits.h"
 
 #include <linux/pkt_cls.h>
@@ -29,11 +30,26 @@ const volatile __u32 probe_source6[4] = {};
 
 #define GUE_SOURCE_PORT bpf_htons(49152)
 
+/* Bytes between the outer IP header and the inner packet. */
+static __always_inline __u32 bytes_between(void)
+{
+	return use_gue ? sizeof(struct udphdr) : use_gre ? sizeof(struct gre_header) : 0;
+}
+
+static __always_inline __u8 outer_protocol(bool ipv6)
+{
+	if (use_gre)
+		return IPPROTO_GRE;
+	return use_gue ? IPPROTO_UDP : ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+}
+
 /* Flags that describe the new headers to the kernel. */
 static __always_inline __u64 room_flags(bool ipv6)
 {
 	__u64 flags = ipv6 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
 
+	if (use_gre)
+		return flags | BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
 	return use_gue ? flags | BPF_F_ADJ_ROOM_ENCAP_L4_UDP : flags;
 }
 
@@ -47,7 +63,7 @@ static __always_inline void write_udp(struct udphdr *udp, __u32 inner)
 
 static __always_inline int probe4(struct __sk_buff *skb, const struct probe *probe, __u32 inner)
 {
-	__u32 more = sizeof(struct iphdr) + (use_gue ? sizeof(struct udphdr) : 0);
+	__u32 more = sizeof(struct iphdr) + bytes_between();
 	bool ipv6 = skb->protocol == bpf_htons(ETH_P_IPV6);
 	struct ethhdr *eth;
 	struct iphdr *ip;
@@ -65,10 +81,12 @@ static __always_inline int probe4(struct __sk_buff *skb, const struct probe *pro
 	ip->tot_len = bpf_htons(inner + more);
 	*(__u32 *)&ip->id = 0;
 	ip->ttl = OUTER_TTL;
-	ip->protocol = use_gue ? IPPROTO_UDP : ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	ip->protocol = outer_protocol(ipv6);
 	ip->saddr = probe_source4;
 	ip->daddr = probe->address[0];
 	set_ip_checksum(ip);
+	if (use_gre)
+		write_gre((void *)udp, ipv6);
 	/* UDP over IPv4 may omit the checksum. */
 	if (use_gue)
 		write_udp(udp, inner);
@@ -96,7 +114,7 @@ static __always_inline __u64 sum_probe(const void *inner, const void *end, bool 
 
 static __always_inline int probe6(struct __sk_buff *skb, const struct probe *probe, __u32 inner)
 {
-	__u32 more = use_gue ? sizeof(struct udphdr) : 0;
+	__u32 more = bytes_between();
 	bool ipv6 = skb->protocol == bpf_htons(ETH_P_IPV6);
 	struct ethhdr *eth;
 	struct ipv6hdr *ip;
@@ -116,12 +134,14 @@ static __always_inline int probe6(struct __sk_buff *skb, const struct probe *pro
 	eth->h_proto = bpf_htons(ETH_P_IPV6);
 	*(__u32 *)ip = bpf_htonl(6U << 28);
 	ip->payload_len = bpf_htons(inner + more);
-	ip->nexthdr = use_gue ? IPPROTO_UDP : ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	ip->nexthdr = outer_protocol(ipv6);
 	ip->hop_limit = OUTER_TTL;
 	for (int i = 0; i < 4; i++) {
 		ip->saddr.in6_u.u6_addr32[i] = probe_source6[i];
 		ip->daddr.in6_u.u6_addr32[i] = probe->address[i];
 	}
+	if (use_gre)
+		write_gre((void *)udp, ipv6);
 	if (!use_gue)
 		return TC_ACT_OK;
 	write_udp(udp, inner);

@@ -2,7 +2,6 @@
 
 import type { ArrayMap, BpfMap, DescriptorMap, Program } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
-import { macBytes } from './address.js';
 import { Capture, type CaptureOptions } from './datapath/capture.js';
 import type { Counters, CpuStatus } from './datapath/counters.js';
 import { Explainer } from './datapath/explainer.js';
@@ -115,8 +114,8 @@ export class Balancer implements Disposable {
       this.#explainer = new Explainer(this.#programs, this.#tables, settings.cpus);
       this.#flows = new KnownFlows(this.#programs, this.#tables, settings);
       if (previous !== undefined) resume(previous, this.#programs, this.#tables);
-      this.#routers.follow((mac, device) => {
-        this.#programs.setRouterMac(macBytes(mac), device);
+      this.#routers.follow((hop, device) => {
+        this.#programs.setRouter(hop, device);
         this.#save();
       });
       this.#neighbours = this.#openNeighbours();

@@ -57,6 +57,10 @@ export interface DecapsulatorCounters {
   readonly gue4: TunnelTraffic;
   /** GUE, with an outer IPv6 header. */
   readonly gue6: TunnelTraffic;
+  /** GRE, with an outer IPv4 header. */
+  readonly gre4: TunnelTraffic;
+  /** GRE, with an outer IPv6 header. */
+  readonly gre6: TunnelTraffic;
   /** Packets that {@link DecapsulatorOptions.egress} has sent on. */
   readonly sent: number;
   /** Packets that were dropped because their TTL or hop limit was at its end. */
@@ -86,7 +90,7 @@ const defaultRoot = '/sys/fs/bpf/weir-decapsulator';
 const keptMaps = ['tunnel_ends', 'decapsulated'];
 
 /**
- * Removes the outer headers of IP in IP and GUE (variant 1) until it is disposed of or its process ends. With a `pin` it
+ * Removes the outer headers of IP in IP, GRE (without key and checksum) and GUE (variant 1) until it is disposed of or its process ends. With a `pin` it
  * stays, and the next process that opens it replaces the program by its own, in one step. Needs Linux 5.10.
  */
 export class Decapsulator implements Disposable {
@@ -195,8 +199,8 @@ export class Decapsulator implements Disposable {
 
   /** Packets whose outer headers were removed, since the start. */
   get packets(): bigint {
-    const { ipip4, ipip6, gue4, gue6 } = this.counters();
-    return BigInt(ipip4.packets + ipip6.packets + gue4.packets + gue6.packets);
+    const { ipip4, ipip6, gue4, gue6, gre4, gre6 } = this.counters();
+    return BigInt([ipip4, ipip6, gue4, gue6, gre4, gre6].reduce((sum, { packets }) => sum + packets, 0));
   }
 
   /** What was done since the start; with a `pin`, since the first one's. @throws SyscallError */
@@ -232,7 +236,7 @@ function countersOf(map: BpfMap): DecapsulatorCounters {
     readDecapsulated(view, cpu * sizeofDecapsulated),
   );
   const sum = (count: (one: Decapsulated) => number) => perCpu.reduce((total, one) => total + count(one), 0);
-  const traffic = (kind: 'ipip4' | 'ipip6' | 'gue4' | 'gue6') => ({
+  const traffic = (kind: 'ipip4' | 'ipip6' | 'gue4' | 'gue6' | 'gre4' | 'gre6') => ({
     packets: sum((one) => one[kind].packets),
     bytes: sum((one) => one[kind].bytes),
   });
@@ -241,6 +245,8 @@ function countersOf(map: BpfMap): DecapsulatorCounters {
     ipip6: traffic('ipip6'),
     gue4: traffic('gue4'),
     gue6: traffic('gue6'),
+    gre4: traffic('gre4'),
+    gre6: traffic('gre6'),
     sent: sum((one) => one.sent),
     lastHop: sum((one) => one.lastHop),
     noRoute: sum((one) => one.noRoute),

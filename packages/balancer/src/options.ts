@@ -5,7 +5,7 @@ import type { NatOptions } from './nat/nat-options.js';
 export interface BalancerOptions {
   /** The device whose packets are balanced. Without one, packets come from {@link Balancer.process} only. */
   readonly interface?: string;
-  /** Several devices, which share all tables. A packet leaves through the device by which it came in. */
+  /** Several devices, which share all tables. A packet leaves by the device through which it came in; see `routerInterface`. */
   readonly interfaces?: readonly (string | InterfaceOptions)[];
   /** The place in which XDP runs. Default: `native` if the driver can, else `generic`. */
   readonly mode?: XdpMode;
@@ -21,6 +21,12 @@ export interface BalancerOptions {
   /** IP address of the next hop, whose MAC address is learned from the neighbour table. Default: the default gateway. */
   readonly router?: string;
   /**
+   * The device behind which the next hop is, if packets must not leave by the one through which they came in. For
+   * packets in tunnels and translated ones to the router; `forwarding: 'direct'` and routes decide by themselves. XDP in
+   * the driver can only send to drivers that take such packets (`ndo_xdp_xmit`).
+   */
+  readonly routerInterface?: string;
+  /**
    * A name under which the balancer goes on forwarding when this process ends: 1 to 64 letters, digits, `_`,
    * `-`. The next process that opens the name resumes it, with its flows, counters, services and reals. One
    * process at a time.
@@ -35,6 +41,8 @@ export interface BalancerOptions {
   readonly forgetFlows?: boolean;
   /** UDP encapsulation. Default: IP in IP. */
   readonly gue?: GueOptions;
+  /** Generic routing encapsulation (RFC 2784), without key and checksum, instead of IP in IP. Default false. */
+  readonly gre?: boolean;
   /** Longest frame that is forwarded, with its Ethernet header: 1294 to 9014 bytes. Default 1514. */
   readonly maxFrame?: number;
   /**
@@ -87,6 +95,8 @@ export interface InterfaceOptions {
   readonly routerMac?: string;
   /** IP address of its next hop. Default: {@link BalancerOptions.router}. */
   readonly router?: string;
+  /** The device behind which its next hop is. Default: {@link BalancerOptions.routerInterface}, else itself. */
+  readonly routerInterface?: string;
 }
 
 /** How an XDP program is attached: in the driver, or in the network stack. */

@@ -21,6 +21,7 @@ export interface BalancerSettings {
   readonly pin: PinSettings | undefined;
   readonly forgetFlows: boolean;
   readonly gue: GueSettings;
+  readonly gre: boolean;
   readonly maxFrame: number;
   /** 0: longer frames are not answered. */
   readonly icmpMtu: number;
@@ -45,6 +46,8 @@ export interface BalancerSettings {
   readonly maxSourceRoutes: number;
   readonly maxGlobalFlows: number;
 }
+
+type NextHopOptions = { readonly [Key in keyof BalancerSettings['nextHop']]?: string | undefined };
 
 /** The place where a balancer is pinned. */
 export interface PinSettings {
@@ -77,20 +80,21 @@ export function parseOptions(
   online: () => readonly number[] = onlineCpus,
   possible: () => readonly number[] = possibleCpus,
 ): BalancerSettings {
-  const { mode, chain, pin, pinRoot = defaultPinRoot, routerMac, router } = options;
+  const { mode, chain, pin, pinRoot = defaultPinRoot } = options;
   const devices = parseDevices(options);
   checkAttachment(options, devices);
   const cpus = options.cpus === undefined ? online() : parseCpus(options.cpus, possible);
   const flows = inRange('flows', options.flows);
   return {
     devices,
-    nextHop: { ...(routerMac !== undefined && { routerMac }), ...(router !== undefined && { router }) },
+    nextHop: nextHopOf(options),
     mode,
     chain,
     callsNext: options.callsNext ?? false,
     pin: pin === undefined ? undefined : { name: pin, root: pinRoot },
     forgetFlows: options.forgetFlows ?? false,
     gue: parseGue(options.gue),
+    gre: parseGre(options),
     maxFrame: inRange('maxFrame', options.maxFrame),
     icmpMtu: inRange('icmpMtu', options.icmpMtu),
     tcpServerIds: options.tcpServerIds ?? false,
@@ -119,12 +123,21 @@ function parseDevices(options: BalancerOptions): InterfaceOptions[] {
     const given = typeof device === 'string' ? { name: device } : device;
     const routerMac = given.routerMac ?? (given.router === undefined ? options.routerMac : undefined);
     const router = given.router ?? options.router;
-    return {
-      name: given.name,
-      ...(routerMac !== undefined && { routerMac }),
-      ...(router !== undefined && { router }),
-    };
+    // A device with its own router has it behind itself, unless it says otherwise.
+    const hasOwn = given.router !== undefined || given.routerMac !== undefined;
+    const through = given.routerInterface ?? (hasOwn ? undefined : options.routerInterface);
+    const routerInterface = through === given.name ? undefined : through;
+    return { name: given.name, ...nextHopOf({ routerMac, router, routerInterface }) };
   });
+}
+
+/** The options of a next hop that are given. */
+function nextHopOf({ routerMac, router, routerInterface }: NextHopOptions): BalancerSettings['nextHop'] {
+  return {
+    ...(routerMac !== undefined && { routerMac }),
+    ...(router !== undefined && { router }),
+    ...(routerInterface !== undefined && { routerInterface }),
+  };
 }
 
 /** Checks the source of packets, and the next hops. @throws OptionError */
@@ -138,7 +151,8 @@ function checkAttachment(options: BalancerOptions, devices: readonly InterfaceOp
   if (mode !== undefined && mode !== 'native' && mode !== 'generic') {
     throw new OptionError(`mode ${String(mode)}: expected native or generic`);
   }
-  for (const { routerMac, router } of [options, ...devices]) {
+  for (const { routerMac, router, routerInterface } of [options, ...devices]) {
+    if (routerInterface === '') throw new OptionError('routerInterface: expected the name of a device');
     if (routerMac !== undefined) macBytes(routerMac);
     if (router !== undefined) keyAddress(router);
   }
@@ -166,6 +180,12 @@ export function parseGue(gue: GueOptions | undefined): GueSettings {
     source4: source4 === undefined ? undefined : addressWords(source4, false),
     source6: source6 === undefined ? undefined : addressWords(source6, true),
   };
+}
+
+/** Whether tunnels use GRE. @throws OptionError if they are to use GUE as well */
+export function parseGre({ gre = false, gue }: { readonly gre?: boolean; readonly gue?: unknown }): boolean {
+  if (gre && gue !== undefined) throw new OptionError('gre and gue exclude each other: choose one of them');
+  return gre;
 }
 
 /** The words of an address of a given family. @throws OptionError */

@@ -1,9 +1,11 @@
 /** The longest frames, and what is wrong with devices. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { exitsOf } from '../src/config/convert.js';
 import { parseConfig } from '../src/config/index.js';
+import { deviceAdvice, devicesAdvice, type SeenDevice } from '../src/device/device-advice.js';
 import { deviceFeatures } from '../src/device/device-features.js';
-import { deviceAdvice, frameLimits, type SeenDevice, tunnelBytes } from '../src/device/frame-limits.js';
+import { frameLimits, tunnelBytes } from '../src/device/frame-limits.js';
 
 const gue = 'encapsulation: {gue: {source4: 192.0.2.1, source6: "2001:db8::1"}}';
 
@@ -61,6 +63,35 @@ test('advice names the command that mends the device', () => {
     assert.equal(advice.length, 1);
     assert.match(advice[0]!, expected);
   }
+});
+
+test('devices by which packets leave have advice of their own', () => {
+  const routed = file('10.0.0.1', 'routerInterface: eth1');
+  const features = { mtu: 1500, gro: true, lro: true, driver: 'ena' };
+  const advice = (exit: Partial<SeenDevice>, mode?: 'native' | 'generic') =>
+    devicesAdvice(
+      routed,
+      1514,
+      (name) => (name === 'eth1' ? { ...features, ...exit } : features),
+      (name) => (name === 'eth0' ? mode : undefined),
+    ).map(({ name, message }) => `${name}: ${message}`);
+  const lro =
+    'eth0: eth0 merges received packets (LRO), which cannot be forwarded: "ethtool -K eth0 lro off"';
+  assert.deepEqual(advice({ mtu: 1520, takesRedirected: true }), [lro]);
+  assert.match(advice({ takesRedirected: true })[1]!, /^eth1: eth1 has an MTU of 1500, but packets become/);
+  const [, lost] = advice({ mtu: 1520, takesRedirected: false }, 'native');
+  assert.match(lost!, /^eth1: eth1 \(ena\) cannot send what XDP in another driver redirects/);
+  assert.match(advice({ mtu: 1520, driver: 'veth' }, 'native')[1]!, /^eth1: eth1 is a veth: it sends/);
+  assert.equal(advice({ mtu: 1520, takesRedirected: false }, 'generic').length, 2, 'GRO and LRO of eth0');
+});
+
+test('frames fit into the MTU of the device by which they leave', () => {
+  assert.deepEqual(exitsOf(file('10.0.0.1', 'routerInterface: eth1')), ['eth1']);
+  const several = parseConfig(
+    'interfaces: [eth0, {name: eth2, router: 192.0.2.1}, {name: eth3, routerInterface: eth0}]\n' +
+      'routerInterface: eth1\nvips: []',
+  );
+  assert.deepEqual(exitsOf(several), ['eth1', 'eth2', 'eth0']);
 });
 
 test('features of devices are read from the kernel', () => {

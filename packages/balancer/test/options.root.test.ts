@@ -23,12 +23,20 @@ const switches: readonly (readonly [string, Partial<BalancerOptions>])[] = [
   ['server ids', { tcpServerIds: true }],
   ['decapsulation', { inlineDecapsulation: true }],
   ['no answers to long frames', { icmpMtu: 0 }],
+  ['another device to the router', { routerInterface: 'lo' }],
   ['NAT', { nat: { sources: ['192.0.2.77', 'fd00::77'], ports: [20_000, 20_099], nextHop: 'route' } }],
 ];
 
-/** Options that hardly affect others: long frames and a next program are in every third and every second combination. */
+/**
+ * Options that hardly affect others: long frames and a next program are in every third and every second combination, GRE in
+ * half of those without GUE.
+ */
 function also(index: number): Partial<BalancerOptions> {
-  return { ...(index % 3 === 0 && { maxFrame: 9014 }), ...(index % 2 === 1 && { callsNext: true }) };
+  return {
+    ...(index % 3 === 0 && { maxFrame: 9014 }),
+    ...(index % 2 === 1 && { callsNext: true }),
+    ...(index % 4 === 2 && { gre: true }),
+  };
 }
 
 describe('the verifier', () => {

@@ -80,6 +80,24 @@ describe('settings', () => {
     assert.deepEqual(nextHop, { routerMac: '02:00:00:00:00:01' });
   });
 
+  it('a device with its own next hop has it behind itself, unless it names another device', () => {
+    const { devices } = parse({
+      interfaces: [
+        'a',
+        'b',
+        { name: 'c', router: '192.0.2.1' },
+        { name: 'd', router: '192.0.2.2', routerInterface: 'a' },
+      ],
+      routerInterface: 'b',
+    });
+    assert.deepEqual(devices, [
+      { name: 'a', routerInterface: 'b' },
+      { name: 'b' },
+      { name: 'c', router: '192.0.2.1' },
+      { name: 'd', router: '192.0.2.2', routerInterface: 'a' },
+    ]);
+  });
+
   it("the host's routes lead translated packets if packets come from a device", () => {
     const nat = { sources: ['192.0.2.77'] };
     const chain = { map: '/sys/fs/bpf/chain', index: 0 };

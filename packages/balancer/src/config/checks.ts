@@ -163,7 +163,7 @@ function ofDevices({ interface: one, interfaces, chain }: Config): Finding[] {
 }
 
 function ofTunnels({ encapsulation, vips, serverIds, sourceRoutes }: Config): Finding[] {
-  if (encapsulation === 'ipip') return [];
+  if (typeof encapsulation === 'string') return [];
   const { source4, source6 } = encapsulation.gue;
   const remote = [
     ...vips.flatMap(({ forwarding, reals }) =>

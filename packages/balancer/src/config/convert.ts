@@ -8,7 +8,8 @@ import type { Config, DeviceConfig, RealConfig, VipConfig } from './schema.js';
 export function programOptions({ encapsulation, nat, options }: Config): BalancerOptions {
   return {
     ...options,
-    ...(encapsulation !== 'ipip' && { gue: encapsulation.gue }),
+    ...(encapsulation === 'gre' && { gre: true }),
+    ...(typeof encapsulation === 'object' && { gue: encapsulation.gue }),
     ...(nat !== undefined && { nat }),
   };
 }
@@ -16,13 +17,18 @@ export function programOptions({ encapsulation, nat, options }: Config): Balance
 /** Options of a balancer that outlives its process, pinned under the name in the configuration. */
 export function openOptions(config: Config): BalancerOptions {
   const { name, mode, chain, router } = config;
-  const interfaces = devicesOf(config).map((device) => ({ name: device.name, ...nextHop(device.router) }));
+  const interfaces = devicesOf(config).map((device) => ({
+    name: device.name,
+    ...nextHop(device.router),
+    ...through(device),
+  }));
   return {
     ...programOptions(config),
     ...(interfaces.length > 0 && { interfaces }),
     ...(mode !== undefined && { mode }),
     ...(chain !== undefined && { chain }),
     ...nextHop(router),
+    ...through(config),
     pin: name,
   };
 }
@@ -30,6 +36,23 @@ export function openOptions(config: Config): BalancerOptions {
 /** The devices from which packets come; none if another program calls the balancer. */
 export function devicesOf({ interface: one, interfaces = [] }: Config): readonly DeviceConfig[] {
   return one === undefined ? interfaces : [{ name: one }];
+}
+
+function through({ routerInterface }: Pick<DeviceConfig, 'routerInterface'>): { routerInterface?: string } {
+  return routerInterface === undefined ? {} : { routerInterface };
+}
+
+/** The device by which packets from a device leave for the router. */
+export function exitOf(config: Pick<Config, 'routerInterface'>, device: DeviceConfig): string {
+  const hasOwn = Object.keys(nextHop(device.router)).length > 0;
+  return device.routerInterface ?? (hasOwn ? undefined : config.routerInterface) ?? device.name;
+}
+
+/** The devices by which packets leave for routers. */
+export function exitsOf(config: Config): string[] {
+  const exits = devicesOf(config).map((device) => exitOf(config, device));
+  if (config.chain !== undefined && config.routerInterface !== undefined) exits.push(config.routerInterface);
+  return [...new Set(exits)];
 }
 
 /**

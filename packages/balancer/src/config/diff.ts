@@ -37,6 +37,7 @@ const fixedKeys = [
   'interfaces',
   'mode',
   'chain',
+  'routerInterface',
   'encapsulation',
   'nat',
   'probes',

@@ -224,7 +224,19 @@ function count(name: keyof typeof ranges, description: string) {
 
 /** Options of a balancer that are elsewhere in the file, or on the command line. */
 type PlacedOption =
-  | ('interface' | 'interfaces' | 'mode' | 'chain' | 'routerMac' | 'router' | 'gue' | 'nat')
+  | (
+      | 'interface'
+      | 'interfaces'
+      | 'mode'
+      | 'chain'
+      | 'routerMac'
+      | 'router'
+      | 'routerInterface'
+      | 'gue'
+      | 'gre'
+      | 'gre'
+      | 'nat'
+    )
   | ('pin' | 'pinRoot' | 'forgetFlows' | 'callsNext');
 
 const optionsSchema = z.strictObject({
@@ -317,6 +329,8 @@ export interface DeviceConfig {
   readonly name: string;
   /** A MAC address, an IP address, or `auto`. Default: the next hop of the balancer. */
   readonly router?: string;
+  /** The device that leads to it. Default: this device, or with the balancer's next hop the key routerInterface. */
+  readonly routerInterface?: string;
 }
 
 /** The source of packets. */
@@ -344,13 +358,18 @@ export const configSchema = z
           z.strictObject({
             name: device,
             router: router.exactOptional().describe('Its next hop. Default: the key router outside.'),
+            routerInterface: device
+              .exactOptional()
+              .describe(
+                'The device that leads to it. Default: the key outside, or with its own router itself.',
+              ),
           }),
         ]),
       )
       .min(1)
       .exactOptional()
       .describe(
-        'Several devices, which share all tables; a packet leaves by the device through which it came in.',
+        'Several devices, which share all tables; a packet leaves by the device through which it came in, or by routerInterface.',
       ),
     mode: z
       .enum(['native', 'generic'])
@@ -368,10 +387,15 @@ export const configSchema = z
       .describe(
         'Next hop: a MAC address, an address whose neighbour entry is followed, or auto: the default gateway.',
       ),
+    routerInterface: device
+      .exactOptional()
+      .describe('The device that leads to the router. Default: the one through which a packet came in.'),
     encapsulation: z
-      .union([z.literal('ipip'), z.strictObject({ gue: gueSchema })])
+      .union([z.enum(['ipip', 'gre']), z.strictObject({ gue: gueSchema })])
       .default('ipip')
-      .describe('ipip: IP in IP. gue: generic UDP encapsulation, variant 1. Default ipip.'),
+      .describe(
+        'ipip: IP in IP. gre: generic routing encapsulation, plain. gue: generic UDP encapsulation, variant 1. Default ipip.',
+      ),
     nat: natSchema.exactOptional().describe('For VIPs with forwarding: nat.'),
     options: optionsSchema.default({}).describe('Options that are fixed when the balancer starts.'),
     vips: z.array(vipSchema).max(Limit.MAX_VIPS).describe('Virtual services, to which clients connect.'),

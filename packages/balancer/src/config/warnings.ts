@@ -1,10 +1,11 @@
 /** What is probably a mistake in a configuration that can be used. Pure functions, which receive what is known of the host. */
 import type { Finding, Path } from '@weir/config';
 import { canonicalAddress, formatAddress, parseNetwork, parsePrefix } from '@weir/ebpf/address';
+import { devicesAdvice } from '../device/device-advice.js';
 import type { DeviceFeatures } from '../device/device-features.js';
-import { deviceAdvice, frameLimits } from '../device/frame-limits.js';
+import { frameLimits } from '../device/frame-limits.js';
 import { addressSpecialty, isPart, type Prefix } from './address-specialty.js';
-import { devicesOf } from './convert.js';
+import { exitsOf } from './convert.js';
 import type { Config, VipConfig } from './schema.js';
 
 /** What the warnings take from a host. */
@@ -82,19 +83,22 @@ export function warnings(config: Config, host: HostView = unknownHost): Finding[
 }
 
 function ofDevices(config: Config, host: HostView): Finding[] {
-  const { mode } = config;
-  const seen = devicesOf(config).flatMap(({ name }, index) => {
-    const features = host.device(name);
-    const path = config.interface === undefined ? ['interfaces', index] : ['interface'];
-    return features === undefined ? [] : [{ path, device: { name, mode, ...features } }];
-  });
-  const { maxFrame } = frameLimits(
-    config,
-    seen.map(({ device }) => device.mtu),
+  const mtus = exitsOf(config).flatMap((name) => host.device(name)?.mtu ?? []);
+  const { maxFrame } = frameLimits(config, mtus);
+  const look = (name: string) => host.device(name);
+  return devicesAdvice(config, maxFrame, look, () => config.mode).map(({ name, message }) => ({
+    path: pathOf(config, name),
+    message,
+  }));
+}
+
+/** The place in the file that names a device. */
+function pathOf(config: Config, name: string): Path {
+  if (config.interface === name) return ['interface'];
+  const index = (config.interfaces ?? []).findIndex(
+    (each) => each.name === name || each.routerInterface === name,
   );
-  return seen.flatMap(({ path, device }) =>
-    deviceAdvice(device, config, maxFrame).map((message) => ({ path, message })),
-  );
+  return index < 0 ? ['routerInterface'] : ['interfaces', index];
 }
 
 function ofAddress(

@@ -75,6 +75,10 @@ export const statusAnswer = z.strictObject({
   routers: z.array(
     z.strictObject({
       interface: z.string().exactOptional(),
+      routerInterface: z
+        .string()
+        .exactOptional()
+        .describe('The device by which packets leave for the router, if it is another.'),
       address: z.string().exactOptional(),
       mac: z.string(),
       state: z.enum(['given', 'known', 'lost']),

@@ -2,12 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyscallError } from '@weir/ebpf';
 import { Balancer } from '../balancer.js';
-import { devicesOf, openOptions, realAt, vipOf } from '../config/convert.js';
+import { devicesOf, exitsOf, openOptions, realAt, vipOf } from '../config/convert.js';
 import { diff } from '../config/diff.js';
 import type { Config, VipConfig } from '../config/schema.js';
 import type { Flow } from '../datapath/frame.js';
+import { devicesAdvice, redirectAdvice } from '../device/device-advice.js';
 import { deviceFeatures } from '../device/device-features.js';
-import { deviceAdvice, type FrameLimits, frameLimits } from '../device/frame-limits.js';
+import { type FrameLimits, frameLimits } from '../device/frame-limits.js';
 import { CheckedServices, type ServiceHealth } from '../health/checked-services.js';
 import type { CertificateExpiry, HealthChange } from '../health/checker.js';
 import { ProbeMarks } from '../health/marks.js';
@@ -147,7 +148,7 @@ export class Daemon {
     this.#commands = commandsOf(config);
     this.#tokens = tokensOf(config);
     this.#options = options;
-    const devices = devicesOf(config).flatMap(({ name }) => deviceFeatures(name) ?? []);
+    const devices = exitsOf(config).flatMap((name) => deviceFeatures(name) ?? []);
     this.#limits = frameLimits(
       config,
       devices.map(({ mtu }) => mtu),
@@ -335,7 +336,7 @@ export class Daemon {
       started: this.#started.toISOString(),
       interfaces: this.#balancer.interfaces(),
       routers: this.#balancer.routers(),
-      advice: [...this.#advice(), ...neighbourAdvice(this.#balancer.directReals())],
+      advice: [...this.#advice(), ...this.#directAdvice()],
       over: elapsed(before, after),
       vips: vipStatuses(source, before, after),
       tables: this.#balancer.tables(),
@@ -392,11 +393,26 @@ export class Daemon {
 
   /** What is wrong with the devices now. */
   #advice(): string[] {
-    return this.#balancer.interfaces().flatMap(({ interface: name, mode }) => {
-      const features = deviceFeatures(name);
-      if (features === undefined) return [];
-      return deviceAdvice({ name, mode, ...features }, this.#config, this.#limits.maxFrame);
-    });
+    const modes = new Map(this.#balancer.interfaces().map(({ interface: name, mode }) => [name, mode]));
+    const { maxFrame } = this.#limits;
+    const advice = devicesAdvice(this.#config, maxFrame, deviceFeatures, (name) => modes.get(name));
+    return advice.map(({ message }) => message);
+  }
+
+  /** What is wrong with reals to which packets go directly, and with the devices by which they leave. */
+  #directAdvice(): string[] {
+    const reals = this.#balancer.directReals();
+    const entries = this.#balancer.interfaces();
+    const [other] = entries.filter(({ mode }) => mode !== 'generic');
+    const exits = new Set(reals.flatMap(({ interface: exit }) => exit ?? []));
+    for (const { interface: entry } of entries) exits.delete(entry);
+    return [
+      ...neighbourAdvice(reals),
+      ...[...exits].flatMap((name) => {
+        const features = other && deviceFeatures(name);
+        return features === undefined ? [] : redirectAdvice({ name, ...features }, other?.mode);
+      }),
+    ];
   }
 
   #flowSource(): FlowSource {

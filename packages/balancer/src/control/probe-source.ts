@@ -1,6 +1,6 @@
 /** The tunnel of health checks, which is opened when a check needs it. */
 import { networkInterfaces } from 'node:os';
-import { devicesOf } from '../config/convert.js';
+import { devicesOf, exitsOf } from '../config/convert.js';
 import type { Config } from '../config/schema.js';
 import type { MarkedTunnel } from '../health/marks.js';
 import { ProbeTunnel, type ProbeTunnelOptions } from '../health/probe-tunnel.js';
@@ -30,18 +30,20 @@ type Addresses = ReturnType<typeof networkInterfaces>;
 /** The tunnel's options in a configuration. @param all This host's addresses. */
 export function probeOptions(config: Config, all: Addresses = networkInterfaces()): ProbeTunnelOptions {
   const { probes, encapsulation } = config;
-  const interfaces = probes.interfaces ?? devicesOf(config).map(({ name }) => name);
-  const gue = encapsulation === 'ipip' ? undefined : encapsulation.gue;
-  const own = (family: 'IPv4' | 'IPv6') =>
+  const own = devicesOf(config).map(({ name }) => name);
+  const interfaces = probes.interfaces ?? [...new Set([...own, ...exitsOf(config)])];
+  const gue = typeof encapsulation === 'string' ? undefined : encapsulation.gue;
+  const addressIn = (family: 'IPv4' | 'IPv6') =>
     interfaces
       .flatMap((name) => all[name] ?? [])
       .find((each) => each.family === family && !each.address.startsWith('fe80:'))?.address;
-  const source4 = probes.source4 ?? gue?.source4 ?? own('IPv4');
-  const source6 = probes.source6 ?? gue?.source6 ?? own('IPv6');
+  const source4 = probes.source4 ?? gue?.source4 ?? addressIn('IPv4');
+  const source6 = probes.source6 ?? gue?.source6 ?? addressIn('IPv6');
   return {
     interfaces,
     ...(source4 !== undefined && { source4 }),
     ...(source6 !== undefined && { source6 }),
+    ...(encapsulation === 'gre' && { gre: true }),
     ...(gue !== undefined && { gue: gue.port === undefined ? {} : { port: gue.port } }),
   };
 }

@@ -29,6 +29,7 @@ export function setConstants(
 ): void {
   const { icmpMtu, udpIdleTicks, nat } = settings;
   setGueConstants(spec, settings.gue);
+  setGlobal(spec, 'use_gre', settings.gre);
   setGlobal(spec, 'max_frame', settings.maxFrame);
   setGlobal(spec, 'icmp_mtu', icmpMtu);
   setGlobal(spec, 'send_too_big', icmpMtu !== 0);

@@ -12,13 +12,16 @@ import {
   OptionError,
   type Program,
   SyscallError,
+  setGlobal,
 } from '@weir/ebpf';
 import { possibleCpus } from '@weir/ebpf/sys';
+import { macBytes } from '../address.js';
 import { globals, sizeofCpu } from '../generated/balancer.js';
 import { isKept, isShared, type PreviousInstance } from '../lifecycle/previous-instance.js';
 import type { SavedKnowledge, SavedState, SavedTables } from '../lifecycle/state.js';
 import { hasSlotsOf } from '../nat/nat-options.js';
 import { isNatTable, natMaxEntries } from '../nat/nat-table.js';
+import type { RouterHop } from '../next-hop/router.js';
 import type { BalancerSettings } from '../settings.js';
 import { setConstants } from './constants.js';
 import { counterLayout, cpuViews } from './counters.js';
@@ -81,7 +84,7 @@ export class BalancerPrograms implements Disposable {
     try {
       const replaceMaps = previous === undefined ? {} : this.#reuseMaps(previous, settings, maxEntries);
       this.reused = new Set(Object.keys(replaceMaps));
-      this.#load(settings.devices.length, maxEntries, replaceMaps);
+      this.#load(settings, maxEntries, replaceMaps);
       this.collection = this.#collections[0]!;
       this.globals = new SharedGlobals(this.#collections);
       this.flowTables = this.#openTables('flow_tables', flows, this.#cpus);
@@ -123,9 +126,15 @@ export class BalancerPrograms implements Disposable {
   }
 
   /** Sets the next hop of a device, by the device's index. */
-  setRouterMac(mac: Uint8Array, device: number): void {
-    this.globals.write('router_mac_front', mac.subarray(0, 4), device);
-    this.globals.write('router_mac_back', mac.subarray(4), device);
+  setRouter({ mac, exit }: RouterHop, device: number): void {
+    const to = macBytes(mac);
+    this.globals.write('router_mac_front', to.subarray(0, 4), device);
+    this.globals.write('router_mac_back', to.subarray(4), device);
+    if (exit === undefined) return;
+    const from = macBytes(exit.mac);
+    this.globals.write('router_source_front', from.subarray(0, 2), device);
+    this.globals.write('router_source_back', from.subarray(2), device);
+    this.globals.write('router_interface', exit.ifindex, device);
   }
 
   /** Each CPU's counters, in memory to which the program writes. */
@@ -246,7 +255,15 @@ export class BalancerPrograms implements Disposable {
     return reused;
   }
 
-  #load(devices: number, maxEntries: Record<string, number>, reused: Record<string, BpfMap>): void {
+  #load(
+    { devices, nextHop }: BalancerSettings,
+    maxEntries: Record<string, number>,
+    reused: Record<string, BpfMap>,
+  ): void {
+    const places = devices.length > 0 ? devices : [nextHop];
+    const setPlace = (place: number) =>
+      setGlobal(this.#spec, 'use_router_device', places[place]!.routerInterface !== undefined);
+    setPlace(0);
     for (const name of ['balance', 'balance_then_next', 'explain']) {
       this.#spec.programs.get(name)!.autoload = name === this.#entry;
     }
@@ -254,7 +271,8 @@ export class BalancerPrograms implements Disposable {
     this.#collections.push(first);
     const shared = [...first.maps].filter(([name]) => isShared(this.#spec.maps.get(name)!));
     const replaceMaps = Object.fromEntries(shared);
-    for (let i = 1; i < devices; i++) {
+    for (let i = 1; i < places.length; i++) {
+      setPlace(i);
       this.#collections.push(Collection.load(this.#spec, { programs: [this.#entry], replaceMaps }));
     }
   }

@@ -3,6 +3,8 @@
 import { SyscallError } from '@weir/ebpf';
 import { type Arena, createArena, Fd, syscall } from '@weir/ebpf/sys';
 
+import { takesRedirected } from './xdp-features.js';
+
 const AF_INET = 2;
 /** SOCK_DGRAM | SOCK_CLOEXEC */
 const DATAGRAM = 2 | 0x80000;
@@ -29,6 +31,11 @@ export interface DeviceFeatures {
   /** Whether received packets are merged by the device; undefined if the device does not say. */
   readonly lro: boolean | undefined;
   readonly driver: string | undefined;
+  /**
+   * Whether the driver sends packets that XDP redirects from another device's driver; undefined if the kernel does not say:
+   * it does since Linux 6.3.
+   */
+  readonly takesRedirected?: boolean | undefined;
 }
 
 let arena: Arena | undefined;
@@ -51,6 +58,7 @@ export function deviceFeatures(name: string): DeviceFeatures | undefined {
     gro: gro === undefined ? undefined : gro !== 0,
     lro: flags === undefined ? undefined : (flags & LRO) !== 0,
     driver: hasDriver ? driver.replace(/\0.*$/s, '') : undefined,
+    takesRedirected: takesRedirected(name),
   };
 }
 

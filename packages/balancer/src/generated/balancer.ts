@@ -277,6 +277,7 @@ export function writeVipKey(view: DataView, offset: number, value: VipKey): void
 export interface Counters {
   packets: number;
   transmitted: number;
+  redirected: number;
   dropped: number;
   passed: number;
   malformed: number;
@@ -323,55 +324,56 @@ export interface Counters {
 }
 
 /** Bytes of `struct counters`. */
-export const sizeofCounters = 360;
+export const sizeofCounters = 368;
 
 /** Where the fields of `struct counters` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCounters = {
   packets: 0,
   transmitted: 8,
-  dropped: 16,
-  passed: 24,
-  malformed: 32,
-  echo: 40,
-  tooBig: 48,
-  flowHit: 56,
-  flowMissSyn: 64,
-  flowMissOther: 72,
-  flowStale: 80,
-  flowFallback: 88,
-  flowFlood: 96,
-  globalHit: 104,
-  udpMigrated: 112,
-  sourceRouted: 120,
-  emptySlot: 128,
-  encapsulationFailed: 136,
-  local: 144,
-  decapsulated: 152,
-  lastHop: 160,
-  noNeighbour: 168,
-  quicId: 176,
-  quicInitial: 184,
-  quicWithoutId: 192,
-  quicUnknownId: 200,
-  quicVersion1: 208,
-  quicVersion2: 216,
-  quicVersion3: 224,
-  serverId: 232,
-  serverWithoutId: 240,
-  serverUnknownId: 248,
-  stableUdp: 256,
-  stableUdpWithoutId: 264,
-  stableUdpUnknownId: 272,
-  icmpSmallMtu: 280,
-  natCreated: 288,
-  natExpired: 296,
-  natYielded: 304,
-  natExhausted: 312,
-  natUnknown: 320,
-  natLastHop: 328,
-  natNoNextHop: 336,
-  natReplies: 344,
-  natReplyBytes: 352,
+  redirected: 16,
+  dropped: 24,
+  passed: 32,
+  malformed: 40,
+  echo: 48,
+  tooBig: 56,
+  flowHit: 64,
+  flowMissSyn: 72,
+  flowMissOther: 80,
+  flowStale: 88,
+  flowFallback: 96,
+  flowFlood: 104,
+  globalHit: 112,
+  udpMigrated: 120,
+  sourceRouted: 128,
+  emptySlot: 136,
+  encapsulationFailed: 144,
+  local: 152,
+  decapsulated: 160,
+  lastHop: 168,
+  noNeighbour: 176,
+  quicId: 184,
+  quicInitial: 192,
+  quicWithoutId: 200,
+  quicUnknownId: 208,
+  quicVersion1: 216,
+  quicVersion2: 224,
+  quicVersion3: 232,
+  serverId: 240,
+  serverWithoutId: 248,
+  serverUnknownId: 256,
+  stableUdp: 264,
+  stableUdpWithoutId: 272,
+  stableUdpUnknownId: 280,
+  icmpSmallMtu: 288,
+  natCreated: 296,
+  natExpired: 304,
+  natYielded: 312,
+  natExhausted: 320,
+  natUnknown: 328,
+  natLastHop: 336,
+  natNoNextHop: 344,
+  natReplies: 352,
+  natReplyBytes: 360,
 } as const;
 
 /** Decodes `struct counters` into a new object, or into one that is given, with all it contains. */
@@ -380,96 +382,98 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
     return {
       packets: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
       transmitted: view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296,
-      dropped: view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296,
-      passed: view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296,
-      malformed: view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296,
-      echo: view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296,
-      tooBig: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
-      flowHit: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
-      flowMissSyn: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
-      flowMissOther: view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296,
-      flowStale: view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296,
-      flowFallback: view.getUint32(offset + 88, true) + view.getUint32(offset + 92, true) * 4294967296,
-      flowFlood: view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296,
-      globalHit: view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296,
-      udpMigrated: view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296,
-      sourceRouted: view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296,
-      emptySlot: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
-      encapsulationFailed: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
-      local: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
-      decapsulated: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
-      lastHop: view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296,
-      noNeighbour: view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296,
-      quicId: view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296,
-      quicInitial: view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296,
-      quicWithoutId: view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296,
-      quicUnknownId: view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296,
-      quicVersion1: view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296,
-      quicVersion2: view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296,
-      quicVersion3: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
-      serverId: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
-      serverWithoutId: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
-      serverUnknownId: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
-      stableUdp: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
-      stableUdpWithoutId: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
-      stableUdpUnknownId: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
-      icmpSmallMtu: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
-      natCreated: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
-      natExpired: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
-      natYielded: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
-      natExhausted: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
-      natUnknown: view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296,
-      natLastHop: view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296,
-      natNoNextHop: view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296,
-      natReplies: view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296,
-      natReplyBytes: view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296,
+      redirected: view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296,
+      dropped: view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296,
+      passed: view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296,
+      malformed: view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296,
+      echo: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
+      tooBig: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
+      flowHit: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
+      flowMissSyn: view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296,
+      flowMissOther: view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296,
+      flowStale: view.getUint32(offset + 88, true) + view.getUint32(offset + 92, true) * 4294967296,
+      flowFallback: view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296,
+      flowFlood: view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296,
+      globalHit: view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296,
+      udpMigrated: view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296,
+      sourceRouted: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
+      emptySlot: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
+      encapsulationFailed: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
+      local: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
+      decapsulated: view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296,
+      lastHop: view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296,
+      noNeighbour: view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296,
+      quicId: view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296,
+      quicInitial: view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296,
+      quicWithoutId: view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296,
+      quicUnknownId: view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296,
+      quicVersion1: view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296,
+      quicVersion2: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
+      quicVersion3: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
+      serverId: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
+      serverWithoutId: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
+      serverUnknownId: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
+      stableUdp: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
+      stableUdpWithoutId: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
+      stableUdpUnknownId: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
+      icmpSmallMtu: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
+      natCreated: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
+      natExpired: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
+      natYielded: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
+      natExhausted: view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296,
+      natUnknown: view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296,
+      natLastHop: view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296,
+      natNoNextHop: view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296,
+      natReplies: view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296,
+      natReplyBytes: view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296,
     };
   }
   into.packets = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
   into.transmitted = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-  into.dropped = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
-  into.passed = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
-  into.malformed = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
-  into.echo = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-  into.tooBig = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-  into.flowHit = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-  into.flowMissSyn = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-  into.flowMissOther = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
-  into.flowStale = view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296;
-  into.flowFallback = view.getUint32(offset + 88, true) + view.getUint32(offset + 92, true) * 4294967296;
-  into.flowFlood = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
-  into.globalHit = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
-  into.udpMigrated = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-  into.sourceRouted = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-  into.emptySlot = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-  into.encapsulationFailed = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-  into.local = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-  into.decapsulated = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-  into.lastHop = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
-  into.noNeighbour = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
-  into.quicId = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
-  into.quicInitial = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
-  into.quicWithoutId = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-  into.quicUnknownId = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
-  into.quicVersion1 = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
-  into.quicVersion2 = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
-  into.quicVersion3 = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
-  into.serverId = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
-  into.serverWithoutId = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-  into.serverUnknownId = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-  into.stableUdp = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-  into.stableUdpWithoutId = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-  into.stableUdpUnknownId = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-  into.icmpSmallMtu = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-  into.natCreated = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-  into.natExpired = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-  into.natYielded = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-  into.natExhausted = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-  into.natUnknown = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
-  into.natLastHop = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
-  into.natNoNextHop = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
-  into.natReplies = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
-  into.natReplyBytes = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
+  into.redirected = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
+  into.dropped = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
+  into.passed = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+  into.malformed = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+  into.echo = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+  into.tooBig = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+  into.flowHit = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+  into.flowMissSyn = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
+  into.flowMissOther = view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296;
+  into.flowStale = view.getUint32(offset + 88, true) + view.getUint32(offset + 92, true) * 4294967296;
+  into.flowFallback = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
+  into.flowFlood = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
+  into.globalHit = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
+  into.udpMigrated = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
+  into.sourceRouted = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+  into.emptySlot = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+  into.encapsulationFailed = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+  into.local = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+  into.decapsulated = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+  into.lastHop = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
+  into.noNeighbour = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+  into.quicId = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
+  into.quicInitial = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+  into.quicWithoutId = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
+  into.quicUnknownId = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
+  into.quicVersion1 = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
+  into.quicVersion2 = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
+  into.quicVersion3 = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
+  into.serverId = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+  into.serverWithoutId = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+  into.serverUnknownId = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+  into.stableUdp = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+  into.stableUdpWithoutId = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+  into.stableUdpUnknownId = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+  into.icmpSmallMtu = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+  into.natCreated = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+  into.natExpired = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+  into.natYielded = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+  into.natExhausted = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+  into.natUnknown = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+  into.natLastHop = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+  into.natNoNextHop = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+  into.natReplies = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
+  into.natReplyBytes = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
   return into;
 }
 
@@ -479,92 +483,94 @@ export function writeCounters(view: DataView, offset: number, value: Counters): 
   view.setUint32(offset + 4, Math.floor(value.packets / 4294967296), true);
   view.setUint32(offset + 8, value.transmitted, true);
   view.setUint32(offset + 12, Math.floor(value.transmitted / 4294967296), true);
-  view.setUint32(offset + 16, value.dropped, true);
-  view.setUint32(offset + 20, Math.floor(value.dropped / 4294967296), true);
-  view.setUint32(offset + 24, value.passed, true);
-  view.setUint32(offset + 28, Math.floor(value.passed / 4294967296), true);
-  view.setUint32(offset + 32, value.malformed, true);
-  view.setUint32(offset + 36, Math.floor(value.malformed / 4294967296), true);
-  view.setUint32(offset + 40, value.echo, true);
-  view.setUint32(offset + 44, Math.floor(value.echo / 4294967296), true);
-  view.setUint32(offset + 48, value.tooBig, true);
-  view.setUint32(offset + 52, Math.floor(value.tooBig / 4294967296), true);
-  view.setUint32(offset + 56, value.flowHit, true);
-  view.setUint32(offset + 60, Math.floor(value.flowHit / 4294967296), true);
-  view.setUint32(offset + 64, value.flowMissSyn, true);
-  view.setUint32(offset + 68, Math.floor(value.flowMissSyn / 4294967296), true);
-  view.setUint32(offset + 72, value.flowMissOther, true);
-  view.setUint32(offset + 76, Math.floor(value.flowMissOther / 4294967296), true);
-  view.setUint32(offset + 80, value.flowStale, true);
-  view.setUint32(offset + 84, Math.floor(value.flowStale / 4294967296), true);
-  view.setUint32(offset + 88, value.flowFallback, true);
-  view.setUint32(offset + 92, Math.floor(value.flowFallback / 4294967296), true);
-  view.setUint32(offset + 96, value.flowFlood, true);
-  view.setUint32(offset + 100, Math.floor(value.flowFlood / 4294967296), true);
-  view.setUint32(offset + 104, value.globalHit, true);
-  view.setUint32(offset + 108, Math.floor(value.globalHit / 4294967296), true);
-  view.setUint32(offset + 112, value.udpMigrated, true);
-  view.setUint32(offset + 116, Math.floor(value.udpMigrated / 4294967296), true);
-  view.setUint32(offset + 120, value.sourceRouted, true);
-  view.setUint32(offset + 124, Math.floor(value.sourceRouted / 4294967296), true);
-  view.setUint32(offset + 128, value.emptySlot, true);
-  view.setUint32(offset + 132, Math.floor(value.emptySlot / 4294967296), true);
-  view.setUint32(offset + 136, value.encapsulationFailed, true);
-  view.setUint32(offset + 140, Math.floor(value.encapsulationFailed / 4294967296), true);
-  view.setUint32(offset + 144, value.local, true);
-  view.setUint32(offset + 148, Math.floor(value.local / 4294967296), true);
-  view.setUint32(offset + 152, value.decapsulated, true);
-  view.setUint32(offset + 156, Math.floor(value.decapsulated / 4294967296), true);
-  view.setUint32(offset + 160, value.lastHop, true);
-  view.setUint32(offset + 164, Math.floor(value.lastHop / 4294967296), true);
-  view.setUint32(offset + 168, value.noNeighbour, true);
-  view.setUint32(offset + 172, Math.floor(value.noNeighbour / 4294967296), true);
-  view.setUint32(offset + 176, value.quicId, true);
-  view.setUint32(offset + 180, Math.floor(value.quicId / 4294967296), true);
-  view.setUint32(offset + 184, value.quicInitial, true);
-  view.setUint32(offset + 188, Math.floor(value.quicInitial / 4294967296), true);
-  view.setUint32(offset + 192, value.quicWithoutId, true);
-  view.setUint32(offset + 196, Math.floor(value.quicWithoutId / 4294967296), true);
-  view.setUint32(offset + 200, value.quicUnknownId, true);
-  view.setUint32(offset + 204, Math.floor(value.quicUnknownId / 4294967296), true);
-  view.setUint32(offset + 208, value.quicVersion1, true);
-  view.setUint32(offset + 212, Math.floor(value.quicVersion1 / 4294967296), true);
-  view.setUint32(offset + 216, value.quicVersion2, true);
-  view.setUint32(offset + 220, Math.floor(value.quicVersion2 / 4294967296), true);
-  view.setUint32(offset + 224, value.quicVersion3, true);
-  view.setUint32(offset + 228, Math.floor(value.quicVersion3 / 4294967296), true);
-  view.setUint32(offset + 232, value.serverId, true);
-  view.setUint32(offset + 236, Math.floor(value.serverId / 4294967296), true);
-  view.setUint32(offset + 240, value.serverWithoutId, true);
-  view.setUint32(offset + 244, Math.floor(value.serverWithoutId / 4294967296), true);
-  view.setUint32(offset + 248, value.serverUnknownId, true);
-  view.setUint32(offset + 252, Math.floor(value.serverUnknownId / 4294967296), true);
-  view.setUint32(offset + 256, value.stableUdp, true);
-  view.setUint32(offset + 260, Math.floor(value.stableUdp / 4294967296), true);
-  view.setUint32(offset + 264, value.stableUdpWithoutId, true);
-  view.setUint32(offset + 268, Math.floor(value.stableUdpWithoutId / 4294967296), true);
-  view.setUint32(offset + 272, value.stableUdpUnknownId, true);
-  view.setUint32(offset + 276, Math.floor(value.stableUdpUnknownId / 4294967296), true);
-  view.setUint32(offset + 280, value.icmpSmallMtu, true);
-  view.setUint32(offset + 284, Math.floor(value.icmpSmallMtu / 4294967296), true);
-  view.setUint32(offset + 288, value.natCreated, true);
-  view.setUint32(offset + 292, Math.floor(value.natCreated / 4294967296), true);
-  view.setUint32(offset + 296, value.natExpired, true);
-  view.setUint32(offset + 300, Math.floor(value.natExpired / 4294967296), true);
-  view.setUint32(offset + 304, value.natYielded, true);
-  view.setUint32(offset + 308, Math.floor(value.natYielded / 4294967296), true);
-  view.setUint32(offset + 312, value.natExhausted, true);
-  view.setUint32(offset + 316, Math.floor(value.natExhausted / 4294967296), true);
-  view.setUint32(offset + 320, value.natUnknown, true);
-  view.setUint32(offset + 324, Math.floor(value.natUnknown / 4294967296), true);
-  view.setUint32(offset + 328, value.natLastHop, true);
-  view.setUint32(offset + 332, Math.floor(value.natLastHop / 4294967296), true);
-  view.setUint32(offset + 336, value.natNoNextHop, true);
-  view.setUint32(offset + 340, Math.floor(value.natNoNextHop / 4294967296), true);
-  view.setUint32(offset + 344, value.natReplies, true);
-  view.setUint32(offset + 348, Math.floor(value.natReplies / 4294967296), true);
-  view.setUint32(offset + 352, value.natReplyBytes, true);
-  view.setUint32(offset + 356, Math.floor(value.natReplyBytes / 4294967296), true);
+  view.setUint32(offset + 16, value.redirected, true);
+  view.setUint32(offset + 20, Math.floor(value.redirected / 4294967296), true);
+  view.setUint32(offset + 24, value.dropped, true);
+  view.setUint32(offset + 28, Math.floor(value.dropped / 4294967296), true);
+  view.setUint32(offset + 32, value.passed, true);
+  view.setUint32(offset + 36, Math.floor(value.passed / 4294967296), true);
+  view.setUint32(offset + 40, value.malformed, true);
+  view.setUint32(offset + 44, Math.floor(value.malformed / 4294967296), true);
+  view.setUint32(offset + 48, value.echo, true);
+  view.setUint32(offset + 52, Math.floor(value.echo / 4294967296), true);
+  view.setUint32(offset + 56, value.tooBig, true);
+  view.setUint32(offset + 60, Math.floor(value.tooBig / 4294967296), true);
+  view.setUint32(offset + 64, value.flowHit, true);
+  view.setUint32(offset + 68, Math.floor(value.flowHit / 4294967296), true);
+  view.setUint32(offset + 72, value.flowMissSyn, true);
+  view.setUint32(offset + 76, Math.floor(value.flowMissSyn / 4294967296), true);
+  view.setUint32(offset + 80, value.flowMissOther, true);
+  view.setUint32(offset + 84, Math.floor(value.flowMissOther / 4294967296), true);
+  view.setUint32(offset + 88, value.flowStale, true);
+  view.setUint32(offset + 92, Math.floor(value.flowStale / 4294967296), true);
+  view.setUint32(offset + 96, value.flowFallback, true);
+  view.setUint32(offset + 100, Math.floor(value.flowFallback / 4294967296), true);
+  view.setUint32(offset + 104, value.flowFlood, true);
+  view.setUint32(offset + 108, Math.floor(value.flowFlood / 4294967296), true);
+  view.setUint32(offset + 112, value.globalHit, true);
+  view.setUint32(offset + 116, Math.floor(value.globalHit / 4294967296), true);
+  view.setUint32(offset + 120, value.udpMigrated, true);
+  view.setUint32(offset + 124, Math.floor(value.udpMigrated / 4294967296), true);
+  view.setUint32(offset + 128, value.sourceRouted, true);
+  view.setUint32(offset + 132, Math.floor(value.sourceRouted / 4294967296), true);
+  view.setUint32(offset + 136, value.emptySlot, true);
+  view.setUint32(offset + 140, Math.floor(value.emptySlot / 4294967296), true);
+  view.setUint32(offset + 144, value.encapsulationFailed, true);
+  view.setUint32(offset + 148, Math.floor(value.encapsulationFailed / 4294967296), true);
+  view.setUint32(offset + 152, value.local, true);
+  view.setUint32(offset + 156, Math.floor(value.local / 4294967296), true);
+  view.setUint32(offset + 160, value.decapsulated, true);
+  view.setUint32(offset + 164, Math.floor(value.decapsulated / 4294967296), true);
+  view.setUint32(offset + 168, value.lastHop, true);
+  view.setUint32(offset + 172, Math.floor(value.lastHop / 4294967296), true);
+  view.setUint32(offset + 176, value.noNeighbour, true);
+  view.setUint32(offset + 180, Math.floor(value.noNeighbour / 4294967296), true);
+  view.setUint32(offset + 184, value.quicId, true);
+  view.setUint32(offset + 188, Math.floor(value.quicId / 4294967296), true);
+  view.setUint32(offset + 192, value.quicInitial, true);
+  view.setUint32(offset + 196, Math.floor(value.quicInitial / 4294967296), true);
+  view.setUint32(offset + 200, value.quicWithoutId, true);
+  view.setUint32(offset + 204, Math.floor(value.quicWithoutId / 4294967296), true);
+  view.setUint32(offset + 208, value.quicUnknownId, true);
+  view.setUint32(offset + 212, Math.floor(value.quicUnknownId / 4294967296), true);
+  view.setUint32(offset + 216, value.quicVersion1, true);
+  view.setUint32(offset + 220, Math.floor(value.quicVersion1 / 4294967296), true);
+  view.setUint32(offset + 224, value.quicVersion2, true);
+  view.setUint32(offset + 228, Math.floor(value.quicVersion2 / 4294967296), true);
+  view.setUint32(offset + 232, value.quicVersion3, true);
+  view.setUint32(offset + 236, Math.floor(value.quicVersion3 / 4294967296), true);
+  view.setUint32(offset + 240, value.serverId, true);
+  view.setUint32(offset + 244, Math.floor(value.serverId / 4294967296), true);
+  view.setUint32(offset + 248, value.serverWithoutId, true);
+  view.setUint32(offset + 252, Math.floor(value.serverWithoutId / 4294967296), true);
+  view.setUint32(offset + 256, value.serverUnknownId, true);
+  view.setUint32(offset + 260, Math.floor(value.serverUnknownId / 4294967296), true);
+  view.setUint32(offset + 264, value.stableUdp, true);
+  view.setUint32(offset + 268, Math.floor(value.stableUdp / 4294967296), true);
+  view.setUint32(offset + 272, value.stableUdpWithoutId, true);
+  view.setUint32(offset + 276, Math.floor(value.stableUdpWithoutId / 4294967296), true);
+  view.setUint32(offset + 280, value.stableUdpUnknownId, true);
+  view.setUint32(offset + 284, Math.floor(value.stableUdpUnknownId / 4294967296), true);
+  view.setUint32(offset + 288, value.icmpSmallMtu, true);
+  view.setUint32(offset + 292, Math.floor(value.icmpSmallMtu / 4294967296), true);
+  view.setUint32(offset + 296, value.natCreated, true);
+  view.setUint32(offset + 300, Math.floor(value.natCreated / 4294967296), true);
+  view.setUint32(offset + 304, value.natExpired, true);
+  view.setUint32(offset + 308, Math.floor(value.natExpired / 4294967296), true);
+  view.setUint32(offset + 312, value.natYielded, true);
+  view.setUint32(offset + 316, Math.floor(value.natYielded / 4294967296), true);
+  view.setUint32(offset + 320, value.natExhausted, true);
+  view.setUint32(offset + 324, Math.floor(value.natExhausted / 4294967296), true);
+  view.setUint32(offset + 328, value.natUnknown, true);
+  view.setUint32(offset + 332, Math.floor(value.natUnknown / 4294967296), true);
+  view.setUint32(offset + 336, value.natLastHop, true);
+  view.setUint32(offset + 340, Math.floor(value.natLastHop / 4294967296), true);
+  view.setUint32(offset + 344, value.natNoNextHop, true);
+  view.setUint32(offset + 348, Math.floor(value.natNoNextHop / 4294967296), true);
+  view.setUint32(offset + 352, value.natReplies, true);
+  view.setUint32(offset + 356, Math.floor(value.natReplies / 4294967296), true);
+  view.setUint32(offset + 360, value.natReplyBytes, true);
+  view.setUint32(offset + 364, Math.floor(value.natReplyBytes / 4294967296), true);
 }
 
 /** `struct traffic` */
@@ -660,7 +666,7 @@ export interface Cpu {
 }
 
 /** Bytes of `struct cpu`. */
-export const sizeofCpu = 655848;
+export const sizeofCpu = 655856;
 
 /** Where the fields of `struct cpu` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCpu = {
@@ -676,10 +682,10 @@ export const offsetsCpu = {
   packet: 56,
   vipKey: 104,
   counters: 128,
-  vips: 488,
-  reals: 66024,
-  vipMisses: 328168,
-  realMisses: 393704,
+  vips: 496,
+  reals: 66032,
+  vipMisses: 328176,
+  realMisses: 393712,
 } as const;
 
 /** Decodes `struct cpu` into a new object, or into one that is given, with all it contains. */
@@ -698,10 +704,10 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
       packet: readPacket(view, offset + 56),
       vipKey: readVipKey(view, offset + 104),
       counters: readCounters(view, offset + 128),
-      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 488 + i * 16)),
-      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66024 + i * 16)),
-      vipMisses: readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328168 + i * 16)),
-      realMisses: readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393704 + i * 16)),
+      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 496 + i * 16)),
+      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66032 + i * 16)),
+      vipMisses: readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328176 + i * 16)),
+      realMisses: readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393712 + i * 16)),
     };
   }
   into.jiffies = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -716,16 +722,16 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
   readPacket(view, offset + 56, into.packet);
   readVipKey(view, offset + 104, into.vipKey);
   readCounters(view, offset + 128, into.counters);
-  readElements(into.vips, (i) => readTraffic(view, offset + 488 + i * 16));
-  readElements(into.reals, (i) => readTraffic(view, offset + 66024 + i * 16));
-  readElements(into.vipMisses, (i) => readMisses(view, offset + 328168 + i * 16));
-  readElements(into.realMisses, (i) => readMisses(view, offset + 393704 + i * 16));
+  readElements(into.vips, (i) => readTraffic(view, offset + 496 + i * 16));
+  readElements(into.reals, (i) => readTraffic(view, offset + 66032 + i * 16));
+  readElements(into.vipMisses, (i) => readMisses(view, offset + 328176 + i * 16));
+  readElements(into.realMisses, (i) => readMisses(view, offset + 393712 + i * 16));
   return into;
 }
 
 /** Encodes `struct cpu`; bytes between the fields become zero. */
 export function writeCpu(view: DataView, offset: number, value: Cpu): void {
-  zeroBytes(view, offset, 655848);
+  zeroBytes(view, offset, 655856);
   view.setUint32(offset, value.jiffies, true);
   view.setUint32(offset + 4, Math.floor(value.jiffies / 4294967296), true);
   view.setUint32(offset + 8, value.windowNs, true);
@@ -740,10 +746,10 @@ export function writeCpu(view: DataView, offset: number, value: Cpu): void {
   writePacket(view, offset + 56, value.packet);
   writeVipKey(view, offset + 104, value.vipKey);
   writeCounters(view, offset + 128, value.counters);
-  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 488 + i * 16, item));
-  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 66024 + i * 16, item));
-  writeElements(value.vipMisses, 4096, (i, item) => writeMisses(view, offset + 328168 + i * 16, item));
-  writeElements(value.realMisses, 16384, (i, item) => writeMisses(view, offset + 393704 + i * 16, item));
+  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 496 + i * 16, item));
+  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 66032 + i * 16, item));
+  writeElements(value.vipMisses, 4096, (i, item) => writeMisses(view, offset + 328176 + i * 16, item));
+  writeElements(value.realMisses, 16384, (i, item) => writeMisses(view, offset + 393712 + i * 16, item));
 }
 
 /** Many of `struct cpu`, one array a field. Elements from `length` on mean nothing. */
@@ -778,6 +784,7 @@ export class CpuColumns {
   readonly vipKeyReserved: Uint32Array;
   readonly countersPackets: Float64Array;
   readonly countersTransmitted: Float64Array;
+  readonly countersRedirected: Float64Array;
   readonly countersDropped: Float64Array;
   readonly countersPassed: Float64Array;
   readonly countersMalformed: Float64Array;
@@ -856,6 +863,7 @@ export class CpuColumns {
     this.vipKeyReserved = new Uint32Array(capacity);
     this.countersPackets = new Float64Array(capacity);
     this.countersTransmitted = new Float64Array(capacity);
+    this.countersRedirected = new Float64Array(capacity);
     this.countersDropped = new Float64Array(capacity);
     this.countersPassed = new Float64Array(capacity);
     this.countersMalformed = new Float64Array(capacity);
@@ -937,53 +945,54 @@ export class CpuColumns {
     this.vipKeyReserved[i] = view.getUint32(offset + 124, true);
     this.countersPackets[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
     this.countersTransmitted[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-    this.countersDropped[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-    this.countersPassed[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-    this.countersMalformed[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
-    this.countersEcho[i] = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
-    this.countersTooBig[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
-    this.countersFlowHit[i] = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
-    this.countersFlowMissSyn[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-    this.countersFlowMissOther[i] = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
-    this.countersFlowStale[i] = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
-    this.countersFlowFallback[i] = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
-    this.countersFlowFlood[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
-    this.countersGlobalHit[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
-    this.countersUdpMigrated[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-    this.countersSourceRouted[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-    this.countersEmptySlot[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-    this.countersEncapsulationFailed[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-    this.countersLocal[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-    this.countersDecapsulated[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-    this.countersLastHop[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-    this.countersNoNeighbour[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-    this.countersQuicId[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-    this.countersQuicInitial[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-    this.countersQuicWithoutId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
-    this.countersQuicUnknownId[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
-    this.countersQuicVersion1[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
-    this.countersQuicVersion2[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
-    this.countersQuicVersion3[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
-    this.countersServerId[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
-    this.countersServerWithoutId[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
-    this.countersServerUnknownId[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
-    this.countersStableUdp[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
-    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
-    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
-    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
-    this.countersNatCreated[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
-    this.countersNatExpired[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
-    this.countersNatYielded[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
-    this.countersNatExhausted[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
-    this.countersNatUnknown[i] = view.getUint32(offset + 448, true) + view.getUint32(offset + 452, true) * 4294967296;
-    this.countersNatLastHop[i] = view.getUint32(offset + 456, true) + view.getUint32(offset + 460, true) * 4294967296;
-    this.countersNatNoNextHop[i] = view.getUint32(offset + 464, true) + view.getUint32(offset + 468, true) * 4294967296;
-    this.countersNatReplies[i] = view.getUint32(offset + 472, true) + view.getUint32(offset + 476, true) * 4294967296;
-    this.countersNatReplyBytes[i] = view.getUint32(offset + 480, true) + view.getUint32(offset + 484, true) * 4294967296;
-    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 488 + i * 16));
-    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66024 + i * 16));
-    this.vipMisses[i] = readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328168 + i * 16));
-    this.realMisses[i] = readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393704 + i * 16));
+    this.countersRedirected[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+    this.countersDropped[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+    this.countersPassed[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+    this.countersMalformed[i] = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
+    this.countersEcho[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+    this.countersTooBig[i] = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
+    this.countersFlowHit[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+    this.countersFlowMissSyn[i] = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
+    this.countersFlowMissOther[i] = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
+    this.countersFlowStale[i] = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
+    this.countersFlowFallback[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
+    this.countersFlowFlood[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
+    this.countersGlobalHit[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+    this.countersUdpMigrated[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+    this.countersSourceRouted[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+    this.countersEmptySlot[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+    this.countersEncapsulationFailed[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+    this.countersLocal[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+    this.countersDecapsulated[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+    this.countersLastHop[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+    this.countersNoNeighbour[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+    this.countersQuicId[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+    this.countersQuicInitial[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+    this.countersQuicWithoutId[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+    this.countersQuicUnknownId[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+    this.countersQuicVersion1[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+    this.countersQuicVersion2[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
+    this.countersQuicVersion3[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
+    this.countersServerId[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
+    this.countersServerWithoutId[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
+    this.countersServerUnknownId[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
+    this.countersStableUdp[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
+    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
+    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
+    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
+    this.countersNatCreated[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
+    this.countersNatExpired[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
+    this.countersNatYielded[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
+    this.countersNatExhausted[i] = view.getUint32(offset + 448, true) + view.getUint32(offset + 452, true) * 4294967296;
+    this.countersNatUnknown[i] = view.getUint32(offset + 456, true) + view.getUint32(offset + 460, true) * 4294967296;
+    this.countersNatLastHop[i] = view.getUint32(offset + 464, true) + view.getUint32(offset + 468, true) * 4294967296;
+    this.countersNatNoNextHop[i] = view.getUint32(offset + 472, true) + view.getUint32(offset + 476, true) * 4294967296;
+    this.countersNatReplies[i] = view.getUint32(offset + 480, true) + view.getUint32(offset + 484, true) * 4294967296;
+    this.countersNatReplyBytes[i] = view.getUint32(offset + 488, true) + view.getUint32(offset + 492, true) * 4294967296;
+    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 496 + i * 16));
+    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66032 + i * 16));
+    this.vipMisses[i] = readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328176 + i * 16));
+    this.realMisses[i] = readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393712 + i * 16));
     this.length = i + 1;
   }
 
@@ -2717,6 +2726,21 @@ export const globals = {
     section: '.bss',
     ...makeCodec<number>(2, (view, offset) => view.getUint16(offset, true), (view, offset, value) => view.setUint16(offset, value, true)),
   },
+  routerInterface: {
+    name: 'router_interface',
+    section: '.bss',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  routerSourceFront: {
+    name: 'router_source_front',
+    section: '.bss',
+    ...makeCodec<number>(2, (view, offset) => view.getUint16(offset, true), (view, offset, value) => view.setUint16(offset, value, true)),
+  },
+  routerSourceBack: {
+    name: 'router_source_back',
+    section: '.bss',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
   captureEvery: {
     name: 'capture_every',
     section: '.bss',
@@ -2749,6 +2773,11 @@ export const globals = {
   },
   useGue: {
     name: 'use_gue',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
+  useGre: {
+    name: 'use_gre',
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
@@ -2789,6 +2818,11 @@ export const globals = {
   },
   inlineDecapsulation: {
     name: 'inline_decapsulation',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
+  useRouterDevice: {
+    name: 'use_router_device',
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },

@@ -46,13 +46,15 @@ export interface Decapsulated {
   ipip6: TunnelTraffic;
   gue4: TunnelTraffic;
   gue6: TunnelTraffic;
+  gre4: TunnelTraffic;
+  gre6: TunnelTraffic;
   sent: number;
   lastHop: number;
   noRoute: number;
 }
 
 /** Bytes of `struct decapsulated`. */
-export const sizeofDecapsulated = 88;
+export const sizeofDecapsulated = 120;
 
 /** Where the fields of `struct decapsulated` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsDecapsulated = {
@@ -60,9 +62,11 @@ export const offsetsDecapsulated = {
   ipip6: 16,
   gue4: 32,
   gue6: 48,
-  sent: 64,
-  lastHop: 72,
-  noRoute: 80,
+  gre4: 64,
+  gre6: 80,
+  sent: 96,
+  lastHop: 104,
+  noRoute: 112,
 } as const;
 
 /** Decodes `struct decapsulated` into a new object, or into one that is given, with all it contains. */
@@ -73,18 +77,22 @@ export function readDecapsulated(view: DataView, offset: number, into?: Decapsul
       ipip6: readTunnelTraffic(view, offset + 16),
       gue4: readTunnelTraffic(view, offset + 32),
       gue6: readTunnelTraffic(view, offset + 48),
-      sent: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
-      lastHop: view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296,
-      noRoute: view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296,
+      gre4: readTunnelTraffic(view, offset + 64),
+      gre6: readTunnelTraffic(view, offset + 80),
+      sent: view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296,
+      lastHop: view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296,
+      noRoute: view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296,
     };
   }
   readTunnelTraffic(view, offset, into.ipip4);
   readTunnelTraffic(view, offset + 16, into.ipip6);
   readTunnelTraffic(view, offset + 32, into.gue4);
   readTunnelTraffic(view, offset + 48, into.gue6);
-  into.sent = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-  into.lastHop = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
-  into.noRoute = view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296;
+  readTunnelTraffic(view, offset + 64, into.gre4);
+  readTunnelTraffic(view, offset + 80, into.gre6);
+  into.sent = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
+  into.lastHop = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
+  into.noRoute = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
   return into;
 }
 
@@ -94,12 +102,14 @@ export function writeDecapsulated(view: DataView, offset: number, value: Decapsu
   writeTunnelTraffic(view, offset + 16, value.ipip6);
   writeTunnelTraffic(view, offset + 32, value.gue4);
   writeTunnelTraffic(view, offset + 48, value.gue6);
-  view.setUint32(offset + 64, value.sent, true);
-  view.setUint32(offset + 68, Math.floor(value.sent / 4294967296), true);
-  view.setUint32(offset + 72, value.lastHop, true);
-  view.setUint32(offset + 76, Math.floor(value.lastHop / 4294967296), true);
-  view.setUint32(offset + 80, value.noRoute, true);
-  view.setUint32(offset + 84, Math.floor(value.noRoute / 4294967296), true);
+  writeTunnelTraffic(view, offset + 64, value.gre4);
+  writeTunnelTraffic(view, offset + 80, value.gre6);
+  view.setUint32(offset + 96, value.sent, true);
+  view.setUint32(offset + 100, Math.floor(value.sent / 4294967296), true);
+  view.setUint32(offset + 104, value.lastHop, true);
+  view.setUint32(offset + 108, Math.floor(value.lastHop / 4294967296), true);
+  view.setUint32(offset + 112, value.noRoute, true);
+  view.setUint32(offset + 116, Math.floor(value.noRoute / 4294967296), true);
 }
 
 /** Many of `struct decapsulated`, one array a field. Elements from `length` on mean nothing. */
@@ -114,6 +124,10 @@ export class DecapsulatedColumns {
   readonly gue4Bytes: Float64Array;
   readonly gue6Packets: Float64Array;
   readonly gue6Bytes: Float64Array;
+  readonly gre4Packets: Float64Array;
+  readonly gre4Bytes: Float64Array;
+  readonly gre6Packets: Float64Array;
+  readonly gre6Bytes: Float64Array;
   readonly sent: Float64Array;
   readonly lastHop: Float64Array;
   readonly noRoute: Float64Array;
@@ -128,6 +142,10 @@ export class DecapsulatedColumns {
     this.gue4Bytes = new Float64Array(capacity);
     this.gue6Packets = new Float64Array(capacity);
     this.gue6Bytes = new Float64Array(capacity);
+    this.gre4Packets = new Float64Array(capacity);
+    this.gre4Bytes = new Float64Array(capacity);
+    this.gre6Packets = new Float64Array(capacity);
+    this.gre6Bytes = new Float64Array(capacity);
     this.sent = new Float64Array(capacity);
     this.lastHop = new Float64Array(capacity);
     this.noRoute = new Float64Array(capacity);
@@ -145,9 +163,13 @@ export class DecapsulatedColumns {
     this.gue4Bytes[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
     this.gue6Packets[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
     this.gue6Bytes[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.sent[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-    this.lastHop[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
-    this.noRoute[i] = view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296;
+    this.gre4Packets[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+    this.gre4Bytes[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
+    this.gre6Packets[i] = view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296;
+    this.gre6Bytes[i] = view.getUint32(offset + 88, true) + view.getUint32(offset + 92, true) * 4294967296;
+    this.sent[i] = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
+    this.lastHop[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
+    this.noRoute[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
     this.length = i + 1;
   }
 

@@ -118,6 +118,21 @@ export const globals = {
     section: '.bss',
     ...makeCodec<number>(2, (view, offset) => view.getUint16(offset, true), (view, offset, value) => view.setUint16(offset, value, true)),
   },
+  routerInterface: {
+    name: 'router_interface',
+    section: '.bss',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  routerSourceFront: {
+    name: 'router_source_front',
+    section: '.bss',
+    ...makeCodec<number>(2, (view, offset) => view.getUint16(offset, true), (view, offset, value) => view.setUint16(offset, value, true)),
+  },
+  routerSourceBack: {
+    name: 'router_source_back',
+    section: '.bss',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
   captureEvery: {
     name: 'capture_every',
     section: '.bss',
@@ -140,6 +155,11 @@ export const globals = {
   },
   useGue: {
     name: 'use_gue',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
+  useGre: {
+    name: 'use_gre',
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
@@ -180,6 +200,11 @@ export const globals = {
   },
   inlineDecapsulation: {
     name: 'inline_decapsulation',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
+  useRouterDevice: {
+    name: 'use_router_device',
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },

@@ -5,7 +5,7 @@ import { encode, encodeNumber } from '../datapath/encode.js';
 import { readObject } from '../datapath/objects.js';
 import { sizeofProbe, writeProbe } from '../generated/probe.js';
 import { requireFeatures, tunnelFeatures } from '../requirement/requirement.js';
-import { parseGue } from '../settings.js';
+import { parseGre, parseGue } from '../settings.js';
 
 /** Options of {@link ProbeTunnel}. */
 export interface ProbeTunnelOptions {
@@ -17,6 +17,8 @@ export interface ProbeTunnelOptions {
   readonly source6?: string;
   /** UDP encapsulation to this port (default 6080) instead of IP in IP. */
   readonly gue?: { readonly port?: number };
+  /** Generic routing encapsulation instead of IP in IP. */
+  readonly gre?: boolean;
 }
 
 /**
@@ -44,7 +46,7 @@ export class ProbeTunnel implements Disposable {
     return new ProbeTunnel(options);
   }
 
-  private constructor({ interfaces, source4, source6, gue }: ProbeTunnelOptions) {
+  private constructor({ interfaces, source4, source6, gue, gre }: ProbeTunnelOptions) {
     requireFeatures(tunnelFeatures);
     this.#hasSource = { 4: source4 !== undefined, 6: source6 !== undefined };
     const outer = parseGue({
@@ -52,7 +54,9 @@ export class ProbeTunnel implements Disposable {
       ...(source4 !== undefined && { source4 }),
       ...(source6 !== undefined && { source6 }),
     });
+    const usesGre = parseGre({ ...(gre !== undefined && { gre }), gue });
     const spec = readObject('probe.bpf.o');
+    setGlobal(spec, 'use_gre', usesGre);
     setGlobal(spec, 'use_gue', gue !== undefined);
     setGlobal(spec, 'gue_port', outer.port);
     if (outer.source4 !== undefined) setGlobal(spec, 'probe_source4', outer.source4[0]!);

@@ -29,6 +29,10 @@ const translated = { name: 'nat_flows_total', help: 'Translated flows by event.'
 const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
   packets: { name: 'packets_total', help: 'Packets that the program received.' },
   transmitted: { ...verdicts, label: ['verdict', 'tx'] },
+  redirected: {
+    name: 'redirected_packets_total',
+    help: 'Packets that left by another device than that through which they came in.',
+  },
   dropped: { ...verdicts, label: ['verdict', 'drop'] },
   passed: { ...verdicts, label: ['verdict', 'pass'] },
   malformed: { name: 'malformed_packets_total', help: 'Packets to a VIP that were malformed or fragments.' },

@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { type ArrayMap, deviceIndex } from '@weir/ebpf';
 import { addressBytes } from '@weir/ebpf/address';
-import { NetlinkProtocol, NetlinkSocket } from '@weir/ebpf/sys';
+import { deviceName, NetlinkProtocol, NetlinkSocket } from '@weir/ebpf/sys';
 import { macBytes } from '../address.js';
 import { encode } from '../datapath/encode.js';
 import type { KnownReal } from '../datapath/real-registry.js';
@@ -23,6 +23,8 @@ export interface DirectRealStatus {
    * packets to it are dropped, since no device of this host leads to its network, or it does not answer.
    */
   readonly state: 'known' | 'lost' | 'unknown';
+  /** The device by which packets to it leave, where that is known. */
+  readonly interface?: string;
 }
 
 const pollMs = 1000;
@@ -81,10 +83,16 @@ export class DirectReals implements Disposable {
   }
 
   status(): DirectRealStatus[] {
-    return this.#wanted().map(({ address, number }) => ({
-      address,
-      state: !this.#written.has(number) ? 'unknown' : this.#lost.has(number) ? 'lost' : 'known',
-    }));
+    const names = new Map<number, string | undefined>();
+    return this.#wanted().map(({ address, number }) => {
+      const entry = this.#written.get(number);
+      if (entry === undefined) return { address, state: 'unknown' };
+      const ifindex = entry.readUInt32LE(offsetsDirectHop.interface);
+      if (!names.has(ifindex)) names.set(ifindex, nameOf(ifindex));
+      const name = names.get(ifindex);
+      const state = this.#lost.has(number) ? 'lost' : 'known';
+      return { address, state, ...(name !== undefined && { interface: name }) };
+    });
   }
 
   /** Stops following. */
@@ -168,6 +176,14 @@ function directHop(ifindex: number, mac: string): Buffer | undefined {
     sourceBack: from.readUInt32LE(2),
   };
   return Buffer.from(encode(sizeofDirectHop, writeDirectHop, hop));
+}
+
+function nameOf(ifindex: number): string | undefined {
+  try {
+    return deviceName(ifindex);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The MAC address of a device with an address. */

@@ -2,7 +2,7 @@
 import { OptionError } from '@weir/ebpf';
 import type { InterfaceOptions } from '../options.js';
 import type { BalancerSettings } from '../settings.js';
-import { Router, type RouterStatus } from './router.js';
+import { Router, type RouterHop, type RouterStatus } from './router.js';
 
 export class Routers implements Disposable {
   readonly #routers: Router[] = [];
@@ -26,9 +26,9 @@ export class Routers implements Disposable {
     }
   }
 
-  /** @param onChange Receives each new MAC address with its device's index, and the present ones at once. */
-  follow(onChange: (mac: string, device: number) => void): void {
-    for (const [i, router] of this.#routers.entries()) router.follow((mac) => onChange(mac, i));
+  /** @param onChange Receives each new next hop with its device's index, and the present ones at once. */
+  follow(onChange: (hop: RouterHop, device: number) => void): void {
+    for (const [i, router] of this.#routers.entries()) router.follow((hop) => onChange(hop, i));
   }
 
   status(): RouterStatus[] {

@@ -36,11 +36,12 @@ export type Layer =
       readonly flags: readonly string[];
     }
   | { readonly layer: 'udp'; readonly sourcePort: number; readonly destinationPort: number }
+  | { readonly layer: 'gre'; readonly protocol: number }
   | { readonly layer: 'icmp' | 'icmpv6'; readonly type: number; readonly code: number }
   | { readonly layer: 'data'; readonly bytes: number };
 
 const EtherType = { ipv4: 0x0800, ipv6: 0x86dd } as const;
-export const Protocol = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, icmpv6: 58 } as const;
+export const Protocol = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, gre: 47, icmpv6: 58 } as const;
 const tcpFlags = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr'] as const;
 
 /** Types of ICMP messages that quote the packet which caused them: RFC 792, RFC 4443. */
@@ -144,6 +145,14 @@ const udp: Step = (view, at, guePort) => {
   return { layer, size: 8, next: destinationPort === guePort ? ip : undefined };
 };
 
+/** Without optional fields, RFC 2784. */
+const gre: Step = (view, at) => {
+  if (view.byteLength < at + 4 || view.getUint16(at) !== 0) return undefined;
+  const protocol = view.getUint16(at + 2);
+  const inner = { [EtherType.ipv4]: ipv4, [EtherType.ipv6]: ipv6 }[protocol];
+  return { layer: { layer: 'gre', protocol }, size: 4, next: inner };
+};
+
 const icmp =
   (name: 'icmp' | 'icmpv6', errors: ReadonlySet<number>): Step =>
   (view, at) => {
@@ -159,6 +168,7 @@ const transports: Readonly<Partial<Record<number, Step>>> = {
   [Protocol.tcp]: tcp,
   [Protocol.udp]: udp,
   [Protocol.ipv6]: ipv6,
+  [Protocol.gre]: gre,
   [Protocol.icmpv6]: icmp('icmpv6', icmpv6Errors),
 };
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf';
 import { flowSlot } from '../../src/datapath/hash/flow.js';
+import type { Balancer } from '../../src/index.js';
 import {
   byRing,
   choice,
@@ -25,7 +26,7 @@ import {
   VIP6,
 } from '../support/open-balancer.js';
 import { frameOf, icmp4, ipPacket, ipv4, type Packet, toBalancer, u32 } from '../support/packet.js';
-import { GUE_SOURCE4, GUE_SOURCE6, inGue, inTunnel, tunnelled } from '../support/tunnel.js';
+import { GUE_SOURCE4, GUE_SOURCE6, inGre, inGue, inTunnel, tunnelled } from '../support/tunnel.js';
 
 describe('IP in IP', () => {
   it('IP in IP takes a flow to the real in its slot of the ring, in both families', () => {
@@ -123,34 +124,44 @@ describe('IP in IP', () => {
   });
 });
 
+/** Asserts that each family goes to reals of each. */
+function wrapsEachFamilyInEach(balancer: Balancer, wrap: typeof inTunnel): void {
+  const cases = [
+    [tcp4, REALS4[0]!],
+    [udp4, REALS4[0]!],
+    [tcp4, REALS6[0]!],
+    [udp4, REALS6[0]!],
+    [tcp6, REALS6[0]!],
+    [udp6, REALS6[0]!],
+    [tcp6, REALS4[0]!],
+    [udp6, REALS4[0]!],
+  ] as const;
+  for (const [packet, real] of cases) {
+    const { destination, destinationPort, protocol } = packet;
+    service(balancer, { address: destination, port: destinationPort, protocol }, [real]);
+    for (let i = 0; i < 40; i++) {
+      const varied = {
+        ...packet,
+        sourcePort: 1024 + i * 997,
+        tos: i,
+        payload: new Array<number>(i * 3).fill(i),
+      };
+      goesTo(balancer, varied, real, wrap);
+    }
+  }
+}
+
+describe('GRE', () => {
+  it('GRE wraps each family in each', () => {
+    wrapsEachFamilyInEach(open({ gre: true }), inGre);
+  });
+});
+
 describe('GUE', () => {
   const gue = { source4: GUE_SOURCE4, source6: GUE_SOURCE6 };
 
   it('GUE wraps each family in each', () => {
-    const balancer = open({ gue });
-    const cases = [
-      [tcp4, REALS4[0]!],
-      [udp4, REALS4[0]!],
-      [tcp4, REALS6[0]!],
-      [udp4, REALS6[0]!],
-      [tcp6, REALS6[0]!],
-      [udp6, REALS6[0]!],
-      [tcp6, REALS4[0]!],
-      [udp6, REALS4[0]!],
-    ] as const;
-    for (const [packet, real] of cases) {
-      const { destination, destinationPort, protocol } = packet;
-      service(balancer, { address: destination, port: destinationPort, protocol }, [real]);
-      for (let i = 0; i < 40; i++) {
-        const varied = {
-          ...packet,
-          sourcePort: 1024 + i * 997,
-          tos: i,
-          payload: new Array<number>(i * 3).fill(i),
-        };
-        goesTo(balancer, varied, real, inGue);
-      }
-    }
+    wrapsEachFamilyInEach(open({ gue }), inGue);
   });
 
   it('GUE sums UDP packets over IPv6 that have no checksum', () => {

@@ -34,7 +34,7 @@ import {
   u16,
   u32,
 } from '../support/packet.js';
-import { GUE_SOURCE4, GUE_SOURCE6, inGue, inTunnel } from '../support/tunnel.js';
+import { GUE_SOURCE4, GUE_SOURCE6, inGre, inGue, inTunnel } from '../support/tunnel.js';
 
 const ROUTER4 = '203.0.113.1';
 const ROUTER6 = '2001:db8:ffff:0:0:0:0:1';
@@ -148,6 +148,7 @@ function errorGoesWithFlow(balancer: Balancer, packet: Packet, type: number, wra
 describe('errors', () => {
   for (const [name, options, wrap] of [
     ['IP in IP', {}, inTunnel],
+    ['GRE', { gre: true }, inGre],
     ['GUE', { gue: { source4: GUE_SOURCE4, source6: GUE_SOURCE6 } }, inGue],
   ] as const) {
     it(`ICMP errors go to the real of the flow that they quote: ${name}`, () => {

@@ -46,11 +46,14 @@ function wrapped(packet: Packet, end4: string, end6: string): number[][] {
   const inner = ipPacket(packet);
   const protocol = inner[0]! >> 4 === 6 ? 41 : 4;
   const udp = [0xc0, 0, ...u16(6080), ...u16(8 + inner.length), 0, 0, ...inner];
+  const gre = [0, 0, ...u16(etherType(inner)), ...inner];
   return [
     ipv4('10.9.9.9', end4, protocol, inner),
     ipv4('10.9.9.9', end4, 17, udp),
+    ipv4('10.9.9.9', end4, 47, gre),
     ipv6('fd00:9::9', end6, protocol, inner),
     ipv6('fd00:9::9', end6, 17, udp),
+    ipv6('fd00:9::9', end6, 47, gre),
   ];
 }
 
@@ -110,7 +113,7 @@ describe('inline decapsulation', () => {
     balancer.setTunnelEnd(END4, true);
     balancer.setTunnelEnd(END6, false);
     for (const outer of wrapped(tcp4, '192.0.2.11', END6)) passes(balancer, toBalancer(outer));
-    for (const outer of wrapped(tcp4, END4, END6).slice(0, 2)) {
+    for (const outer of wrapped(tcp4, END4, END6).slice(0, 3)) {
       const frame = toBalancer(outer);
       for (let length = 14; length < frame.length - 20; length++) {
         const { verdict } = balancer.process(frame.subarray(0, length));
@@ -118,6 +121,14 @@ describe('inline decapsulation', () => {
       }
     }
     passes(balancer, toBalancer(ipv4('10.9.9.9', END4, 4, ipPacket(tcp4), { fragment: 0x2000 })));
+    // A key, a checksum, another version, and bridged Ethernet.
+    for (const header of [
+      [0x20, 0, 8, 0, 0, 0, 0, 1],
+      [0x80, 0, 8, 0, 0, 0, 0, 0],
+      [0, 1, 8, 0],
+      [0, 0, 0x65, 0x58],
+    ])
+      passes(balancer, toBalancer(ipv4('10.9.9.9', END4, 47, [...header, ...ipPacket(tcp4)])));
     passes(
       balancer,
       toBalancer(ipv4('10.9.9.9', END4, 17, [...u16(1), ...u16(6081), 0, 28, 0, 0, ...ipPacket(tcp4)])),
@@ -159,9 +170,10 @@ describe("a real's program", () => {
 describe('a health check', () => {
   const mark = 77;
 
-  function load(gue: boolean): Collection {
+  function load(kind: string): Collection {
     const spec = parseObject(readFileSync(new URL('../../../bpf/probe.bpf.o', import.meta.url)));
-    setGlobal(spec, 'use_gue', gue);
+    setGlobal(spec, 'use_gue', kind === 'GUE');
+    setGlobal(spec, 'use_gre', kind === 'GRE');
     setGlobal(spec, 'gue_port', ((6080 & 0xff) << 8) | (6080 >> 8));
     setGlobal(spec, 'probe_source4', keyAddress('192.0.2.50').words[0]!);
     setGlobal(spec, 'probe_source6', keyAddress('fd00:50::1').words);
@@ -177,7 +189,7 @@ describe('a health check', () => {
   }
 
   /** The expected frame: the frame's own Ethernet header, with the outer one's type. */
-  function expected(packet: Packet, real: string, gue: boolean): string {
+  function expected(packet: Packet, real: string, kind: string): string {
     const inner = ipPacket(packet);
     const toV6 = real.includes(':');
     const source = toV6 ? 'fd00:50:0:0:0:0:0:1' : '192.0.2.50';
@@ -188,13 +200,15 @@ describe('a health check', () => {
       const sum = checksum([...pseudoHeader(address(source), address(real), 17, udp.length), ...udp]);
       udp.splice(6, 2, ...u16(sum || 0xffff));
     }
-    const outer = gue ? wrap(17, udp) : wrap(inner[0]! >> 4 === 6 ? 41 : 4, inner);
-    return hex(toBalancer(outer));
+    if (kind === 'GUE') return hex(toBalancer(wrap(17, udp)));
+    const gre = [0, 0, ...u16(etherType(inner)), ...inner];
+    const protocol = inner[0]! >> 4 === 6 ? 41 : 4;
+    return hex(toBalancer(kind === 'GRE' ? wrap(47, gre) : wrap(protocol, inner)));
   }
 
-  for (const gue of [false, true]) {
-    it(`a health check goes to its mark's real: ${gue ? 'GUE' : 'IP in IP'}`, () => {
-      using collection = load(gue);
+  for (const kind of ['IP in IP', 'GRE', 'GUE']) {
+    it(`a health check goes to its mark's real: ${kind}`, () => {
+      using collection = load(kind);
       for (const [packet, real] of [
         [tcp4, REALS4[0]!],
         [tcp4, REALS6[0]!],
@@ -207,7 +221,7 @@ describe('a health check', () => {
         probe[16] = Number(v6);
         collection.map('probes').update(Uint8Array.of(mark, 0, 0, 0), probe);
         const frame = frameOf(packet);
-        assert.equal(send(collection, frame, mark), expected(packet, real, gue));
+        assert.equal(send(collection, frame, mark), expected(packet, real, kind));
         assert.equal(send(collection, frame, 0), hex(frame));
         assert.equal(send(collection, frame, mark + 1), hex(frame));
       }

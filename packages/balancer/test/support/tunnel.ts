@@ -42,10 +42,10 @@ export function inTunnel(
   real: string,
   tos = 0,
   padding = 0,
+  protocol = inner[0]! >> 4 === 6 ? 41 : 4,
 ): Uint8Array {
   const [high, low] = u16(flow.sourcePort) as [number, number];
   const client = address(flow.source);
-  const protocol = inner[0]! >> 4 === 6 ? 41 : 4;
   if (isIPv6(real)) {
     const last = client.slice(-4);
     const source = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last[0]! ^ high, last[1]! ^ low, last[2]!, last[3]!];
@@ -78,6 +78,18 @@ export function inGue(
   udp.splice(6, 2, ...u16(sum || 0xffff));
   const ip = toV6 ? ipv6(outer, real, 17, udp, { trafficClass: tos }) : ipv4(outer, real, 17, udp, { tos });
   return frame(ip, padding);
+}
+
+/** The frame of GRE: IP in IP with a header in between. */
+export function inGre(
+  inner: readonly number[],
+  flow: OuterFlow,
+  real: string,
+  tos = 0,
+  padding = 0,
+): Uint8Array {
+  const gre = [0, 0, ...(inner[0]! >> 4 === 6 ? [0x86, 0xdd] : [8, 0]), ...inner];
+  return inTunnel(gre, flow, real, tos, padding, 47);
 }
 
 /** A client's packet in the tunnel. */

@@ -20,6 +20,8 @@ const kinds: readonly (readonly [keyof DecapsulatorCounters, string, string])[] 
   ['ipip6', 'ipip', '6'],
   ['gue4', 'gue', '4'],
   ['gue6', 'gue', '6'],
+  ['gre4', 'gre', '4'],
+  ['gre6', 'gre', '6'],
 ];
 
 /** @throws UsageError for options that make no sense; EbpfError for what does not work on this host */
@@ -80,7 +82,7 @@ function statusText({ name, interfaces, addresses, guePort, egress, counters }: 
   ];
   for (const [kind, protocol, family] of kinds) {
     const { packets, bytes } = counters[kind] as TunnelTraffic;
-    const label = `${protocol === 'ipip' ? 'IP in IP' : 'GUE'} over IPv${family}`;
+    const label = `${protocol === 'ipip' ? 'IP in IP' : protocol.toUpperCase()} over IPv${family}`;
     if (packets > 0) lines.push(`  ${label}: ${formatCount(packets, 'packet')}, ${formatBytes(bytes)}`);
   }
   if (lines.length === 1) lines.push('  no packet in a tunnel has come yet');

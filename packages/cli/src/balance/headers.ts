@@ -31,6 +31,8 @@ function layerText(layer: Layer): string {
       return `TCP ${layer.sourcePort} > ${layer.destinationPort}${layer.flags.length === 0 ? '' : `, ${layer.flags.join(' ')}`}`;
     case 'udp':
       return `UDP ${layer.sourcePort} > ${layer.destinationPort}`;
+    case 'gre':
+      return `GRE, type 0x${layer.protocol.toString(16).padStart(4, '0')}`;
     case 'icmp':
       return `ICMP type ${layer.type}, code ${layer.code}`;
     case 'icmpv6':

@@ -31,7 +31,7 @@ export function decapsulate(action: Act): Command {
   const built = command(
     'decapsulate',
     "on a real: remove the balancer's outer headers",
-    'Attaches a program to the network devices of a real that removes outer headers, IP in IP and GUE, from packets to its addresses. It stays, with no process, until --detach or the next boot. Run again, it goes over to the new options without losing a packet.',
+    'Attaches a program to the network devices of a real that removes outer headers, IP in IP, GRE and GUE, from packets to its addresses. It stays, with no process, until --detach or the next boot. Run again, it goes over to the new options without losing a packet.',
     ['decapsulate eth0', 'decapsulate --status', 'decapsulate --detach'],
   )
     .argument('[interface...]', 'devices on which packets arrive from the balancer')

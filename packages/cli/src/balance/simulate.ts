@@ -57,5 +57,5 @@ function jsonLine(packet: number, outcome: Simulated, config: Config): string {
 }
 
 function guePort({ encapsulation }: Config): number | undefined {
-  return encapsulation === 'ipip' ? undefined : encapsulation.gue.port;
+  return typeof encapsulation === 'string' ? undefined : encapsulation.gue.port;
 }

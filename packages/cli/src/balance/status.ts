@@ -43,8 +43,9 @@ function headLines(
   const devices = interfaces.map(({ interface: device, mode }) =>
     mode === undefined ? paint('red', `${escapeText(device)} (gone)`) : `${escapeText(device)} (${mode})`,
   );
-  const hops = routers.map(({ mac, address, state }) => {
-    const text = address === undefined ? mac : `${address} at ${mac}`;
+  const hops = routers.map(({ mac, address, state, routerInterface }) => {
+    const place = address === undefined ? mac : `${address} at ${mac}`;
+    const text = routerInterface === undefined ? place : `${place} by ${escapeText(routerInterface)}`;
     return state === 'lost' ? paint('red', `${text} (does not answer)`) : text;
   });
   return [

@@ -1,0 +1,144 @@
+/**
+ * Packets come in through one device and leave by another: a client, a balancer between two networks, and a real on the
+ * second one. Requests are answered in tunnels of both families, and translated in both directions.
+ */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { createServer, connect as dial } from 'node:net';
+import { after, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withNetns } from '@weir/ebpf/sys';
+import { Balancer, type BalancerOptions, Decapsulator } from '../src/index.js';
+import { BALANCER_DEVICE, connect, ip, makeNetwork, newNamespace, VIP } from './support/network.js';
+import { frameOf } from './support/packet.js';
+
+const VIP6 = '2001:db8::1';
+const EXIT = 'b1';
+const EXIT_MAC = '02:00:00:00:01:01';
+const REAL_MAC = '02:00:00:00:01:02';
+const { balancer: namespace } = makeNetwork(0);
+const real = newNamespace();
+
+ip('address add fd00:1::1/64 dev c0 nodad');
+ip(`-6 route add ${VIP6} via fd00:1::2`);
+withNetns(namespace, () => {
+  writeFileSync('/proc/sys/net/ipv6/conf/all/forwarding', '1');
+  ip(`address add fd00:1::2/64 dev ${BALANCER_DEVICE} nodad`);
+  joinReal();
+});
+withNetns(real, () => {
+  ip(`address add ${VIP}/32 dev lo`);
+  ip(`address add ${VIP6}/128 dev lo nodad`);
+});
+
+/** Makes the network of the real, from the balancer's namespace. */
+function joinReal(): void {
+  connect(EXIT, '10.2.1.1', real, 'r0', '10.2.1.2');
+  ip(`link set ${EXIT} address ${EXIT_MAC}`);
+  ip(`address add fd00:2::1/64 dev ${EXIT} nodad`);
+  withNetns(real, () => {
+    ip(`link set r0 address ${REAL_MAC}`);
+    ip('address add fd00:2::2/64 dev r0 nodad');
+    ip('-6 route add default via fd00:2::1');
+    Decapsulator.open({ interfaces: ['r0'], addresses: ['10.2.1.2', 'fd00:2::2'] });
+  });
+}
+
+// A client's FIN may find no balancer any more.
+const server = createServer((socket) => socket.end('answered', () => socket.destroy()));
+withNetns(real, () => server.listen(80));
+after(() => server.close());
+
+function open(options: Partial<BalancerOptions>): Balancer {
+  const sizes = { flows: 300, maxGlobalFlows: 16, maxServerIds: 16, maxSourceRoutes: 16 };
+  return withNetns(namespace, () =>
+    Balancer.open({ ...sizes, router: '10.2.1.2', routerInterface: EXIT, ...options }),
+  );
+}
+
+function request(host: string): Promise<string> {
+  return new Promise((done, fail) => {
+    const socket = dial({ host, port: 80 });
+    let text = '';
+    socket.setTimeout(60_000, () => socket.destroy(new Error(`${host} does not answer`)));
+    socket
+      .on('data', (bytes) => (text += bytes))
+      .on('end', () => done(text))
+      .on('error', fail);
+  });
+}
+
+/** Serves both VIPs, and asserts that requests are answered. */
+async function answers(balancer: Balancer, forwarding: 'tunnel' | 'nat'): Promise<void> {
+  for (const [address, behind] of [
+    [VIP, '10.2.1.2'],
+    [VIP6, 'fd00:2::2'],
+  ] as const) {
+    balancer.setService({ address, port: 80, protocol: 'tcp' }, { forwarding, reals: [{ address: behind }] });
+    for (let i = 0; i < 5; i++) assert.equal(await request(address), 'answered');
+  }
+}
+
+for (const mode of ['native', 'generic'] as const) {
+  it(`packets in tunnels leave by the device that leads to the router: ${mode}`, async () => {
+    using balancer = open({ interface: BALANCER_DEVICE, mode });
+    assert.deepEqual(balancer.routers(), [
+      {
+        interface: BALANCER_DEVICE,
+        routerInterface: EXIT,
+        address: '10.2.1.2',
+        mac: REAL_MAC,
+        state: 'known',
+      },
+    ]);
+    await answers(balancer, 'tunnel');
+    const { transmitted, redirected } = balancer.counters();
+    assert.ok(redirected >= 20, `${redirected}`);
+    assert.equal(transmitted, redirected);
+  });
+}
+
+it('translated packets go to the router by its device, and replies to the client by the other', async () => {
+  using balancer = open({
+    interfaces: [BALANCER_DEVICE, EXIT],
+    mode: 'native',
+    nat: { sources: ['10.2.1.1', 'fd00:2::1'], nextHop: 'router' },
+  });
+  await answers(balancer, 'nat');
+  const { transmitted, redirected, natReplies } = balancer.counters();
+  assert.ok(natReplies >= 20, `${natReplies}`);
+  assert.equal(transmitted, redirected);
+});
+
+it('a device that was made again is found, with its new MAC address', async () => {
+  using balancer = open({ interface: BALANCER_DEVICE, routerMac: REAL_MAC, pin: 'exit' });
+  balancer.setService({ address: VIP, port: 80, protocol: 'tcp' }, { reals: [{ address: '10.2.1.2' }] });
+  const frame = frameOf({
+    source: '192.0.2.1',
+    sourcePort: 1000,
+    destination: VIP,
+    destinationPort: 80,
+    protocol: 'tcp',
+  });
+  const macs = () => Buffer.from(balancer.process(frame).frame.subarray(0, 12)).toString('hex');
+  const expected = (exit: string) => `${REAL_MAC}${exit}`.replaceAll(':', '');
+  try {
+    assert.equal(macs(), expected(EXIT_MAC));
+    assert.equal(balancer.process(frame).verdict, 'redirect');
+    const other = '02:00:00:00:01:09';
+    withNetns(namespace, () => {
+      ip(`link delete ${EXIT}`);
+      joinReal();
+      ip(`link set ${EXIT} address ${other}`);
+    });
+    for (const deadline = Date.now() + 60_000; macs() !== expected(other); await sleep(50))
+      assert.ok(Date.now() < deadline, macs());
+    assert.equal(await request(VIP), 'answered');
+  } finally {
+    balancer.detach();
+  }
+});
+
+it('a device that leads to the router, but is not there, is named', () => {
+  assert.throws(() => open({ routerInterface: 'none' }), /look up the router's device none/);
+});
