@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* For reals: removes the balancer's outer headers from packets to this host's addresses. */
-#include "decapsulate.h"
+#include "match-source.h"
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -9,6 +9,8 @@
 const volatile __u16 gue_port = 0;
 /* Inner packets are sent on by this host's routes, rather than left to the host. */
 const volatile bool egress = false;
+/* Inner packets get the source of their outer header. */
+const volatile bool match_sources = false;
 
 struct tunnel_traffic {
 	__u64 packets;
@@ -25,6 +27,7 @@ struct decapsulated {
 	__u64 sent;	/* sent on by the program itself */
 	__u64 last_hop; /* dropped: the TTL or hop limit ended */
 	__u64 no_route; /* to be sent on, but left to the host */
+	__u64 source_matched; /* the inner source became that of the outer header */
 };
 
 /* Programs add to their own CPU's value; user space sums. */
@@ -111,11 +114,13 @@ int decapsulate_packet(struct xdp_md *ctx)
 	__u32 zero = 0;
 	int outcome;
 
-	outcome = decapsulate(ctx, gue_port, egress);
-	if (outcome == DECAPSULATED_NOTHING)
-		return XDP_PASS;
 	own = bpf_map_lookup_elem(&decapsulated, &zero);
 	if (!own)
+		return XDP_PASS;
+	if (match_sources && match_source(ctx, gue_port))
+		own->source_matched++;
+	outcome = decapsulate(ctx, gue_port, egress);
+	if (outcome == DECAPSULATED_NOTHING)
 		return XDP_PASS;
 	count_tunnel(own, bytes - frame_bytes(ctx), bytes);
 	if (outcome == DECAPSULATED_LAST_HOP) {

@@ -80,6 +80,19 @@ static __always_inline void find_tunnel6(const struct ipv6hdr *ip, const void *e
 	tunnel->outer = sizeof(*ip) + header;
 }
 
+/* Finds the outer headers of a packet in a tunnel that ends here; false if it is in none. */
+static __always_inline bool find_tunnel(const struct ethhdr *eth, const void *end, __u16 port, struct tunnel *tunnel)
+{
+	if ((void *)(eth + 1) > end)
+		return false;
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		find_tunnel4((const void *)(eth + 1), end, port, tunnel);
+	else if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+		find_tunnel6((const void *)(eth + 1), end, port, tunnel);
+	return tunnel->outer && tunnel->outer <= sizeof(struct ipv6hdr) + sizeof(struct udphdr) &&
+	       tunnel->length >= tunnel->outer + sizeof(struct iphdr);
+}
+
 enum decapsulation {
 	DECAPSULATED_NOTHING,
 	DECAPSULATED,
@@ -98,14 +111,7 @@ static __noinline enum decapsulation decapsulate(struct xdp_md *ctx, __u16 port,
 	struct tunnel tunnel = {};
 	bool is_last;
 
-	if ((void *)(eth + 1) > end)
-		return DECAPSULATED_NOTHING;
-	if (eth->h_proto == bpf_htons(ETH_P_IP))
-		find_tunnel4((const void *)(eth + 1), end, port, &tunnel);
-	else if (eth->h_proto == bpf_htons(ETH_P_IPV6))
-		find_tunnel6((const void *)(eth + 1), end, port, &tunnel);
-	if (!tunnel.outer || tunnel.outer > sizeof(struct ipv6hdr) + sizeof(struct udphdr) ||
-	    tunnel.length < tunnel.outer + sizeof(struct iphdr))
+	if (!find_tunnel(eth, end, port, &tunnel))
 		return DECAPSULATED_NOTHING;
 	inner = (void *)eth + tunnel.outer;
 	if ((void *)(inner + 1) + sizeof(struct iphdr) > end)

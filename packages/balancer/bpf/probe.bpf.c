@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * Health checks through the tunnel: packets that this host sends with a socket mark go to the mark's real, in the same
- * outer headers as clients' packets, whatever their destination. For tc egress; the destination's route decides the
- * device and the next hop.
+ * Health checks as clients' packets go: packets that this host sends with a socket mark go to the mark's real, whatever
+ * their destination, in the same outer headers, or under the real's MAC address. For tc egress; the destination's route
+ * decides the device and the next hop of packets in tunnels.
  */
 #include "checksum.h"
 #include "gre.h"
@@ -23,6 +23,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct probe);
 } probes SEC(".maps");
+
+struct direct_probe {
+	__u32 interface; /* the device by which the real is reached */
+	__u8 macs[2 * ETH_ALEN]; /* destination and source */
+};
+
+/* Places of reals of direct routing, by socket mark. User space inserts and deletes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_REALS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct direct_probe);
+} direct_probes SEC(".maps");
 
 /* Outer source addresses of this host. */
 const volatile __u32 probe_source4 = 0;
@@ -151,6 +165,20 @@ static __always_inline int probe6(struct __sk_buff *skb, const struct probe *pro
 	return TC_ACT_OK;
 }
 
+/* Sends a packet to a real's MAC address. On another device, this program sees the packet again. */
+static __always_inline int probe_directly(struct __sk_buff *skb, __u32 mark)
+{
+	const struct direct_probe *probe = bpf_map_lookup_elem(&direct_probes, &mark);
+	__u8 macs[2 * ETH_ALEN];
+
+	if (!probe)
+		return TC_ACT_OK;
+	__builtin_memcpy(macs, probe->macs, sizeof(macs));
+	if (bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0))
+		return TC_ACT_SHOT;
+	return probe->interface == skb->ifindex ? TC_ACT_OK : bpf_redirect(probe->interface, 0);
+}
+
 SEC("tc")
 int encapsulate_probe(struct __sk_buff *skb)
 {
@@ -161,7 +189,7 @@ int encapsulate_probe(struct __sk_buff *skb)
 		return TC_ACT_OK;
 	probe = bpf_map_lookup_elem(&probes, &mark);
 	if (!probe)
-		return TC_ACT_OK;
+		return probe_directly(skb, mark);
 	if (probe->ipv6)
 		return probe6(skb, probe, skb->len - ETH_HLEN);
 	return probe4(skb, probe, skb->len - ETH_HLEN);

@@ -22,7 +22,7 @@ import { resume } from './lifecycle/resume.js';
 import type { SavedKnowledge } from './lifecycle/state.js';
 import { NatNeighbours } from './nat/nat-neighbours.js';
 import type { NatStatus } from './nat/nat-table.js';
-import { type DirectRealStatus, DirectReals } from './next-hop/direct-reals.js';
+import { type DirectPlace, type DirectRealStatus, DirectReals } from './next-hop/direct-reals.js';
 import type { RouterStatus } from './next-hop/router.js';
 import { Routers } from './next-hop/routers.js';
 import type { BalancerOptions } from './options.js';
@@ -215,6 +215,15 @@ export class Balancer implements Disposable {
   /** Reals of services with `forwarding: 'direct'`, and of their server ids and source routes. */
   directReals(): DirectRealStatus[] {
     return this.#direct.status();
+  }
+
+  /**
+   * Where packets to a real of {@link directReals} go; undefined while it is not known. For `ProbeTunnel`.
+   *
+   * @throws OptionError for an invalid address
+   */
+  directPlace(address: string): DirectPlace | undefined {
+    return this.#direct.hopTo(address);
   }
 
   /** Translated flows; `undefined` without the option `nat`. */

@@ -33,6 +33,12 @@ export interface DecapsulatorOptions {
    */
   readonly egress?: boolean;
   /**
+   * TCP and UDP packets in tunnels get the source of their outer header, if that is of their family, for clients that make
+   * the tunnel themselves: a translator on the way changes only the outer source. Not for packets from a balancer, whose
+   * outer sources name no host. Default false.
+   */
+  readonly matchSources?: boolean;
+  /**
    * A name of 1 to 64 letters, digits, `_` and `-`, under which the program stays when this process ends,
    * until {@link Decapsulator.detach}. One process at a time.
    */
@@ -67,6 +73,8 @@ export interface DecapsulatorCounters {
   readonly lastHop: number;
   /** Packets that were to be sent on, but left to the host for want of a route or a neighbour. */
   readonly noRoute: number;
+  /** Packets whose source {@link DecapsulatorOptions.matchSources} has changed. */
+  readonly sourceMatched: number;
 }
 
 /** A pinned decapsulator. */
@@ -78,12 +86,14 @@ export interface DecapsulatorStatus {
   readonly addresses: readonly string[];
   readonly guePort: number;
   readonly egress: boolean;
+  readonly matchSources: boolean;
   readonly counters: DecapsulatorCounters;
 }
 
 interface SavedOptions {
   readonly guePort: number;
   readonly egress: boolean;
+  readonly matchSources: boolean;
 }
 
 const defaultRoot = '/sys/fs/bpf/weir-decapsulator';
@@ -157,11 +167,13 @@ export class Decapsulator implements Disposable {
 
   private constructor(options: DecapsulatorOptions, folder: PinFolder | undefined) {
     requireFeatures(decapsulatorFeatures);
-    const { interfaces, mode, addresses, guePort = DEFAULT_GUE_PORT, egress = false } = options;
+    const { interfaces, mode, addresses, guePort = DEFAULT_GUE_PORT } = options;
+    const { egress = false, matchSources = false } = options;
     this.#folder = folder;
     const spec = readObject('decapsulate.bpf.o');
     setGlobal(spec, 'gue_port', wirePort(guePort));
     setGlobal(spec, 'egress', Number(egress));
+    setGlobal(spec, 'match_sources', Number(matchSources));
     const specs = keptMaps.map((name) => spec.maps.get(name)!);
     this.#reused = folder === undefined ? [] : specs.flatMap((map) => openKept(folder, map));
     try {
@@ -180,7 +192,7 @@ export class Decapsulator implements Disposable {
       this.#attachments.commit();
       const kept = new Set(addresses.map(canonicalAddress));
       for (const end of this.tunnelEnds()) if (!kept.has(end)) this.setTunnelEnd(end, false);
-      folder?.writeState(JSON.stringify({ guePort, egress } satisfies SavedOptions));
+      folder?.writeState(JSON.stringify({ guePort, egress, matchSources } satisfies SavedOptions));
     } catch (error) {
       this.#close();
       throw error;
@@ -250,5 +262,6 @@ function countersOf(map: BpfMap): DecapsulatorCounters {
     sent: sum((one) => one.sent),
     lastHop: sum((one) => one.lastHop),
     noRoute: sum((one) => one.noRoute),
+    sourceMatched: sum((one) => one.sourceMatched),
   };
 }

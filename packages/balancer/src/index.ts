@@ -60,7 +60,7 @@ export { type MetricsSource, metricsText } from './metrics/metrics.js';
 export { MetricsServer } from './metrics/metrics-server.js';
 export type { NatOptions } from './nat/nat-options.js';
 export type { NatStatus } from './nat/nat-table.js';
-export type { DirectRealStatus } from './next-hop/direct-reals.js';
+export type { DirectPlace, DirectRealStatus } from './next-hop/direct-reals.js';
 export type { RouterStatus } from './next-hop/router.js';
 export type { BalancerOptions, ChainPlace, GueOptions, InterfaceOptions, XdpMode } from './options.js';
 export { BALANCER_KERNEL, type BalancerHost } from './requirement/requirement.js';

@@ -165,7 +165,11 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   ['a wrong word', `${noVips}mode: natve`, '3:7: mode: expected native or generic'],
   ['a wrong type', `${head}vips: 3`, '2:7: vips: expected a list'],
   ['an invalid router', `${noVips}router: gw`, '3:9: router: expected a MAC address, an IP address, or auto'],
-  ['an unknown tunnel', `${noVips}encapsulation: vxlan`, '3:16: encapsulation: expected ipip or gre or a map'],
+  [
+    'an unknown tunnel',
+    `${noVips}encapsulation: vxlan`,
+    '3:16: encapsulation: expected ipip or gre or a map',
+  ],
   [
     'an option of the tunnel',
     `${noVips}encapsulation: {gue: {source4: '::1'}}`,

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Namespace, unshare, withNetns } from '@weir/ebpf/sys';
-import { Balancer, CheckedServices } from '../src/index.js';
+import { Balancer, CheckedServices, ProbeMarks, ProbeTunnel } from '../src/index.js';
 import { Load } from './support/load.js';
 import { ip, newNamespace, withoutChecksumOffload } from './support/network.js';
 import { Nginx } from './support/nginx.js';
@@ -68,12 +68,20 @@ async function until(isSo: () => boolean, what: () => string): Promise<void> {
 
 it('clients reach reals on the same network without a tunnel, and checks decide', async () => {
   using balancer = Balancer.open({ interface: 'e0', router: '10.5.0.1', mode: 'generic', flows: 1000 });
+  // Checks go to the VIP's address, whose route leads elsewhere.
+  ip(`route add ${VIP4} via 10.5.0.1`);
+  ip(`-6 route add ${VIP6} via fd00:5::1`);
+  using tunnel = ProbeTunnel.open({
+    interfaces: ['e0'],
+    placeOf: (address) => balancer.directPlace(address),
+  });
   using services = new CheckedServices(balancer, {
+    marks: new ProbeMarks(tunnel),
     onError: (error) => {
       throw error;
     },
   });
-  const check = { type: 'http', interval: 400, timeout: 400, rise: 1, fall: 2 } as const;
+  const check = { type: 'http', tunnel: true, interval: 400, timeout: 400, rise: 1, fall: 2 } as const;
   services.set(
     [
       { address: VIP4, reals: reals.map(({ address4 }) => ({ address: address4 })) },
@@ -114,4 +122,7 @@ it('clients reach reals on the same network without a tunnel, and checks decide'
   assert.ok(transmitted > 20);
   await servers[0]!.kill();
   await until(() => conditions() === 'down up down up', conditions);
+  // The server still listens, but the real no longer takes packets to this VIP.
+  withNetns(reals[1]!.namespace, () => ip(`address del ${VIP4}/32 dev lo`));
+  await until(() => conditions() === 'down down down up', conditions);
 });

@@ -40,6 +40,10 @@ function setUp(left: ServiceSpec[] = []) {
       if (address === undefined) marked.delete(mark);
       else marked.set(mark, address);
     },
+    setDirect(mark: number, address: string) {
+      if (address === '10.0.0.9') throw new Error('MAC address not known');
+      marked.set(mark, `direct ${address}`);
+    },
   };
   const services = new CheckedServices(balancer, {
     clock,
@@ -298,6 +302,23 @@ describe('a checked service', () => {
     assert.deepEqual([...marked.values()], ['10.0.0.2']);
     services.remove([secure]);
     assert.equal(marked.size, 0);
+  });
+
+  it('marks of reals without a tunnel lead to where the reals are at each check', async () => {
+    const { services, marked, probed, pass } = setUp();
+    using _ = services;
+    const through = { ...check, tunnel: true };
+    const spec = reals('10.0.0.1', '10.0.0.9');
+    services.set([{ service: web, spec: { ...spec, forwarding: 'direct' }, check: through }]);
+    services.set([{ service: secure, spec: reals('10.0.0.1'), check: through }]);
+    await pass(10_000);
+    assert.deepEqual([...marked.values()].sort(), ['10.0.0.1', 'direct 10.0.0.1']);
+    assert.ok(probed.some(({ isDirect, check: { vip } }) => isDirect === true && vip === web.address));
+    const [first, lost] = services.healthOf(web)!.reals;
+    assert.equal(first!.health?.condition, 'up');
+    assert.deepEqual([lost!.health?.condition, lost!.health?.reason], ['down', 'MAC address not known']);
+    services.remove([web]);
+    assert.deepEqual([...marked.values()], ['10.0.0.1']);
   });
 
   it('services that make no sense are refused, and nothing changes', () => {

@@ -17,10 +17,6 @@ test('a real that does not answer has a line that says what happens to its packe
 
 for (const [vip, expected] of [
   ['reals: [{address: 10.0.0.1, port: 8080}]', /forwarding: direct keeps the VIP's port/],
-  [
-    'reals: [{address: 10.0.0.1}], check: {type: tcp, tunnel: true}',
-    /VIPs with forwarding: direct have no tunnel/,
-  ],
 ] as const) {
   test(`a direct VIP is refused with ${expected.source}`, () => {
     const text = `interface: eth0\nvips:\n- {address: 198.51.100.1, port: 80, protocol: tcp, forwarding: direct, ${vip}}\n`;

@@ -94,7 +94,7 @@ function ofCheck({ check, port, address, reals, forwarding }: VipConfig, above: 
     found.push({ path, message: 'port is missing: checks of a VIP of all ports need one' });
   }
   const isTunnelled = 'tunnel' in check && check.tunnel;
-  if (isTunnelled && forwarding !== 'tunnel') {
+  if (isTunnelled && forwarding === 'nat') {
     const message = `tunnel: VIPs with forwarding: ${forwarding} have no tunnel`;
     found.push({ path: [...path, 'tunnel'], message });
   }

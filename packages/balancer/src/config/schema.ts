@@ -69,7 +69,9 @@ const overConnection = {
   tunnel: z
     .boolean()
     .default(false)
-    .describe("Whether checks go through the real's tunnel to the VIP's address, as clients' packets do."),
+    .describe(
+      "Whether checks go to the VIP's address as clients' packets do: through the real's tunnel, or with forwarding direct by its MAC address.",
+    ),
 };
 
 const host = z

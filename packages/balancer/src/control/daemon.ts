@@ -165,7 +165,7 @@ export class Daemon {
     // Before the first command runs.
     if (options.dropPrivileges === true) drop(config, log);
     this.#stateFile = stateFile;
-    this.#tunnel = new LazyProbeTunnel(config);
+    this.#tunnel = new LazyProbeTunnel(config, (address) => this.#balancer.directPlace(address));
     this.#services = new CheckedServices(this.#balancer, {
       marks: new ProbeMarks(this.#tunnel),
       onRealChange: (change) => this.#realChanged(change),

@@ -9,8 +9,9 @@ export class LazyProbeTunnel implements MarkedTunnel, Disposable {
   readonly #options: () => ProbeTunnelOptions;
   #tunnel: ProbeTunnel | undefined;
 
-  constructor(config: Config) {
-    this.#options = () => probeOptions(config);
+  /** @param placeOf Returns the place of a real that is reached without a tunnel. */
+  constructor(config: Config, placeOf: ProbeTunnelOptions['placeOf'] = () => undefined) {
+    this.#options = () => ({ ...probeOptions(config), placeOf });
   }
 
   /** @throws OptionError for a real of a family without a source; errors of {@link ProbeTunnel.open}. */
@@ -18,6 +19,12 @@ export class LazyProbeTunnel implements MarkedTunnel, Disposable {
     if (this.#tunnel === undefined && address === undefined) return;
     this.#tunnel ??= ProbeTunnel.open(this.#options());
     this.#tunnel.set(mark, address);
+  }
+
+  /** @throws EbpfError while the real's place is not known; errors of {@link ProbeTunnel.open}. */
+  setDirect(mark: number, address: string): void {
+    this.#tunnel ??= ProbeTunnel.open(this.#options());
+    this.#tunnel.setDirect(mark, address);
   }
 
   [Symbol.dispose](): void {

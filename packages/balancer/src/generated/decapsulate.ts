@@ -51,10 +51,11 @@ export interface Decapsulated {
   sent: number;
   lastHop: number;
   noRoute: number;
+  sourceMatched: number;
 }
 
 /** Bytes of `struct decapsulated`. */
-export const sizeofDecapsulated = 120;
+export const sizeofDecapsulated = 128;
 
 /** Where the fields of `struct decapsulated` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsDecapsulated = {
@@ -67,6 +68,7 @@ export const offsetsDecapsulated = {
   sent: 96,
   lastHop: 104,
   noRoute: 112,
+  sourceMatched: 120,
 } as const;
 
 /** Decodes `struct decapsulated` into a new object, or into one that is given, with all it contains. */
@@ -82,6 +84,7 @@ export function readDecapsulated(view: DataView, offset: number, into?: Decapsul
       sent: view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296,
       lastHop: view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296,
       noRoute: view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296,
+      sourceMatched: view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296,
     };
   }
   readTunnelTraffic(view, offset, into.ipip4);
@@ -93,6 +96,7 @@ export function readDecapsulated(view: DataView, offset: number, into?: Decapsul
   into.sent = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
   into.lastHop = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
   into.noRoute = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
+  into.sourceMatched = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
   return into;
 }
 
@@ -110,6 +114,8 @@ export function writeDecapsulated(view: DataView, offset: number, value: Decapsu
   view.setUint32(offset + 108, Math.floor(value.lastHop / 4294967296), true);
   view.setUint32(offset + 112, value.noRoute, true);
   view.setUint32(offset + 116, Math.floor(value.noRoute / 4294967296), true);
+  view.setUint32(offset + 120, value.sourceMatched, true);
+  view.setUint32(offset + 124, Math.floor(value.sourceMatched / 4294967296), true);
 }
 
 /** Many of `struct decapsulated`, one array a field. Elements from `length` on mean nothing. */
@@ -131,6 +137,7 @@ export class DecapsulatedColumns {
   readonly sent: Float64Array;
   readonly lastHop: Float64Array;
   readonly noRoute: Float64Array;
+  readonly sourceMatched: Float64Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -149,6 +156,7 @@ export class DecapsulatedColumns {
     this.sent = new Float64Array(capacity);
     this.lastHop = new Float64Array(capacity);
     this.noRoute = new Float64Array(capacity);
+    this.sourceMatched = new Float64Array(capacity);
   }
 
   /** @throws OptionError when full. */
@@ -170,6 +178,7 @@ export class DecapsulatedColumns {
     this.sent[i] = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
     this.lastHop[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
     this.noRoute[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
+    this.sourceMatched[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
     this.length = i + 1;
   }
 
@@ -235,6 +244,11 @@ export const globals = {
   },
   egress: {
     name: 'egress',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
+  matchSources: {
+    name: 'match_sources',
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },

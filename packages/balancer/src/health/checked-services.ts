@@ -7,7 +7,13 @@ import { realKey, type Service, type ServiceReal, type ServiceSpec, serviceName 
 import { type AgentState, agentText, shareOf } from './agent-answer.js';
 import { type AgentCheck, AgentChecks, type AskAgent, agentTarget } from './agent-check.js';
 import type { HealthCheck } from './check.js';
-import { type HealthChange, HealthChecker, type HealthCheckerOptions, type RealPlace } from './checker.js';
+import {
+  type CheckedReal,
+  type HealthChange,
+  HealthChecker,
+  type HealthCheckerOptions,
+  type RealPlace,
+} from './checker.js';
 import { realClock } from './clock.js';
 import type { Condition } from './health-state.js';
 import { failedReals, type Membership, membership, type ServiceState, specFor } from './members.js';
@@ -123,12 +129,12 @@ export class CheckedServices implements Disposable {
       if (agent !== undefined) for (const { address } of spec.reals) agentTarget(address, agent);
       if (check === undefined) continue;
       const { forwarding = 'tunnel' } = spec;
-      if (check.tunnel === true && forwarding !== 'tunnel') {
+      if (check.tunnel === true && forwarding === 'nat') {
         throw new OptionError(
           `tunnel: a service with forwarding: ${forwarding} has no tunnel for its checks`,
         );
       }
-      this.#checker.targets(service, spec.reals, check);
+      this.#checker.targets(service, checkedReals(spec), check);
     }
     const prepared = services.map((wanted): Served => {
       const before = this.#served.get(serviceName(wanted.service));
@@ -228,7 +234,7 @@ export class CheckedServices implements Disposable {
     const before = this.#served.get(name);
     this.#served.set(name, served);
     if (served.check === undefined) this.#checker.remove(served.service);
-    else this.#checker.set(served.service, served.spec.reals, served.check);
+    else this.#checker.set(served.service, checkedReals(served.spec), served.check);
     this.#agents.set(served.service, served.spec.reals, served.agent);
     this.#report(before?.member.state ?? noMembership.state, served);
   }
@@ -313,4 +319,9 @@ export class CheckedServices implements Disposable {
 /** To hundredths, in which shares are. */
 function rounded(weight: number): number {
   return Math.round(weight * 100) / 100;
+}
+
+/** The reals of a service, as checks reach them. */
+function checkedReals({ reals, forwarding }: ServiceSpec): readonly CheckedReal[] {
+  return forwarding === 'direct' ? reals.map((real) => ({ ...real, isDirect: true })) : reals;
 }

@@ -62,6 +62,8 @@ export interface CheckedReal {
   readonly port?: number;
   /** Whether it is this host, to which no tunnel leads. */
   readonly local?: boolean;
+  /** Whether clients' packets reach it without a tunnel, by its MAC address. Default false. */
+  readonly isDirect?: boolean;
 }
 
 interface Checked {
@@ -148,7 +150,7 @@ export class HealthChecker implements Disposable {
 
   #target(
     service: Service,
-    { address, port = service.port, local = false }: CheckedReal,
+    { address, port = service.port, local = false, isDirect = false }: CheckedReal,
     check: HealthCheck,
   ): ProbeTarget {
     const complete = completeCheck(service, port, check);
@@ -156,7 +158,20 @@ export class HealthChecker implements Disposable {
     if (local) return { address, check: { ...complete, vip: undefined }, mark: undefined };
     const { marks } = this.#options;
     if (marks === undefined) throw new OptionError('tunnel: checks through the tunnel need the option marks');
-    return { address, check: complete, mark: marks.of(address) };
+    const mark = marks.of(address, isDirect);
+    return { address, check: complete, mark, ...(isDirect && { isDirect }) };
+  }
+
+  /** A probe whose mark leads to where the real is at that moment. */
+  #pointed(probe: Probe): Probe {
+    return async (target) => {
+      try {
+        this.#options.marks?.point(target.address);
+      } catch (error) {
+        return { ok: false, reason: (error as Error).message };
+      }
+      return await probe(target);
+    };
   }
 
   #share(service: Service, name: string, real: RealPlace, target: ProbeTarget): Shared {
@@ -167,7 +182,7 @@ export class HealthChecker implements Disposable {
       const users = new Set<string>();
       const monitor = new Monitor({
         target,
-        probe,
+        probe: target.isDirect === true ? this.#pointed(probe) : probe,
         clock,
         schedule: this.#schedule,
         initial: this.health(service)(real)?.condition ?? initial?.(service, real) ?? 'unknown',
@@ -187,9 +202,11 @@ export class HealthChecker implements Disposable {
     shared.monitor[Symbol.dispose]();
     this.#shared.delete(shared.key);
     const { address } = shared.monitor.health;
-    if (!shared.monitor.isMarked(address)) return;
-    const isMarked = [...this.#shared.values()].some(({ monitor }) => monitor.isMarked(address));
-    if (!isMarked) this.#options.marks?.release(address);
+    for (const isDirect of [false, true]) {
+      if (!shared.monitor.isMarked(address, isDirect)) continue;
+      const isMarked = [...this.#shared.values()].some(({ monitor }) => monitor.isMarked(address, isDirect));
+      if (!isMarked) this.#options.marks?.release(address, isDirect);
+    }
   }
 
   #report(key: string, users: ReadonlySet<string>, before: Condition): void {

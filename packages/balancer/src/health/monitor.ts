@@ -67,9 +67,9 @@ export class Monitor implements Disposable {
   }
 
   /** Whether this real is checked with a socket mark. */
-  isMarked(address: string): boolean {
+  isMarked(address: string, isDirect: boolean): boolean {
     const { target } = this.#options;
-    return target.mark !== undefined && target.address === address;
+    return target.mark !== undefined && target.address === address && (target.isDirect ?? false) === isDirect;
   }
 
   [Symbol.dispose](): void {

@@ -8,6 +8,8 @@ export interface ProbeTarget {
   readonly check: CompleteCheck;
   /** The socket mark that leads through the tunnel to the real. */
   readonly mark: number | undefined;
+  /** Whether the mark leads to the real without a tunnel. */
+  readonly isDirect?: true;
 }
 
 /** Result of a check. */

@@ -1,9 +1,10 @@
 /** The tunnel of health checks: packets that this host sends with a socket mark reach the mark's real. */
-import { attachTc, type BpfMap, Collection, type Link, OptionError, setGlobal } from '@weir/ebpf';
+import { attachTc, type BpfMap, Collection, EbpfError, type Link, OptionError, setGlobal } from '@weir/ebpf';
 import { keyAddress } from '../address.js';
 import { encode, encodeNumber } from '../datapath/encode.js';
 import { readObject } from '../datapath/objects.js';
-import { sizeofProbe, writeProbe } from '../generated/probe.js';
+import { sizeofDirectProbe, sizeofProbe, writeDirectProbe, writeProbe } from '../generated/probe.js';
+import type { DirectPlace } from '../next-hop/direct-reals.js';
 import { requireFeatures, tunnelFeatures } from '../requirement/requirement.js';
 import { parseGre, parseGue } from '../settings.js';
 
@@ -19,6 +20,8 @@ export interface ProbeTunnelOptions {
   readonly gue?: { readonly port?: number };
   /** Generic routing encapsulation instead of IP in IP. */
   readonly gre?: boolean;
+  /** Returns the place of a real that is reached without a tunnel, as `Balancer.directPlace` does. Without it, there are no checks of such reals. */
+  readonly placeOf?: (address: string) => DirectPlace | undefined;
 }
 
 /**
@@ -33,6 +36,8 @@ export interface ProbeTunnelOptions {
 export class ProbeTunnel implements Disposable {
   readonly #collection: Collection;
   readonly #probes: BpfMap;
+  readonly #direct: BpfMap;
+  readonly #placeOf: (address: string) => DirectPlace | undefined;
   readonly #links: Link[] = [];
   readonly #hasSource: Readonly<Record<4 | 6, boolean>>;
 
@@ -46,7 +51,7 @@ export class ProbeTunnel implements Disposable {
     return new ProbeTunnel(options);
   }
 
-  private constructor({ interfaces, source4, source6, gue, gre }: ProbeTunnelOptions) {
+  private constructor({ interfaces, source4, source6, gue, gre, placeOf }: ProbeTunnelOptions) {
     requireFeatures(tunnelFeatures);
     this.#hasSource = { 4: source4 !== undefined, 6: source6 !== undefined };
     const outer = parseGue({
@@ -63,6 +68,8 @@ export class ProbeTunnel implements Disposable {
     if (outer.source6 !== undefined) setGlobal(spec, 'probe_source6', outer.source6);
     this.#collection = Collection.load(spec);
     this.#probes = this.#collection.map('probes');
+    this.#direct = this.#collection.map('direct_probes');
+    this.#placeOf = placeOf ?? (() => undefined);
     try {
       const program = this.#collection.program('encapsulate_probe');
       for (const device of interfaces) this.#links.push(attachTc(program, device, { direction: 'egress' }));
@@ -79,12 +86,10 @@ export class ProbeTunnel implements Disposable {
    * @throws OptionError for an invalid mark or address, or a real of a family without a source; SyscallError
    */
   set(mark: number, address: string | undefined): void {
-    if (!Number.isInteger(mark) || mark < 1 || mark > 0xffff_ffff) {
-      throw new OptionError(`mark ${mark}: expected 1 to 4294967295`);
-    }
-    const key = encodeNumber(mark);
+    const key = markKey(mark);
     if (address === undefined) {
       this.#probes.delete(key);
+      this.#direct.delete(key);
       return;
     }
     const { words, ipv6 } = keyAddress(address);
@@ -98,9 +103,28 @@ export class ProbeTunnel implements Disposable {
     this.#probes.update(key, encode(sizeofProbe, writeProbe, { address: words, ipv6: Number(ipv6) }));
   }
 
+  /**
+   * Has a mark's packets go to a real without a tunnel, by its MAC address as it is now.
+   *
+   * @throws OptionError for an invalid mark; EbpfError if the real's MAC address is not known; SyscallError
+   */
+  setDirect(mark: number, address: string): void {
+    const key = markKey(mark);
+    const place = this.#placeOf(address);
+    if (place === undefined) throw new EbpfError('MAC address not known');
+    const value = { interface: place.ifindex, macs: place.macs };
+    this.#direct.update(key, encode(sizeofDirectProbe, writeDirectProbe, value));
+  }
+
   /** Detaches and unloads. */
   [Symbol.dispose](): void {
     for (const link of this.#links.splice(0)) link[Symbol.dispose]();
     this.#collection[Symbol.dispose]();
   }
+}
+
+function markKey(mark: number): Uint8Array {
+  if (!Number.isInteger(mark) || mark < 1 || mark > 0xffff_ffff)
+    throw new OptionError(`mark ${mark}: expected 1 to 4294967295`);
+  return encodeNumber(mark);
 }

@@ -1,7 +1,7 @@
 /** The MAC addresses of reals to which packets go directly, learned from the host and kept up to date. */
 import { networkInterfaces } from 'node:os';
 import { type ArrayMap, deviceIndex } from '@weir/ebpf';
-import { addressBytes } from '@weir/ebpf/address';
+import { addressBytes, canonicalAddress } from '@weir/ebpf/address';
 import { deviceName, NetlinkProtocol, NetlinkSocket } from '@weir/ebpf/sys';
 import { macBytes } from '../address.js';
 import { encode } from '../datapath/encode.js';
@@ -25,6 +25,13 @@ export interface DirectRealStatus {
   readonly state: 'known' | 'lost' | 'unknown';
   /** The device by which packets to it leave, where that is known. */
   readonly interface?: string;
+}
+
+/** Where packets to a real leave, and under which MAC addresses. */
+export interface DirectPlace {
+  readonly ifindex: number;
+  /** Destination and source, 12 bytes. */
+  readonly macs: Uint8Array;
 }
 
 const pollMs = 1000;
@@ -80,6 +87,14 @@ export class DirectReals implements Disposable {
       this.#soon = undefined;
       this.update();
     });
+  }
+
+  /** The place of a real that is reached directly; undefined while it is not known. @param address As services name it. */
+  hopTo(address: string): DirectPlace | undefined {
+    const wanted = canonicalAddress(address);
+    const real = this.#wanted().find((each) => canonicalAddress(each.address) === wanted);
+    const entry = real && this.#written.get(real.number);
+    return entry && placeOf(entry);
   }
 
   status(): DirectRealStatus[] {
@@ -184,6 +199,16 @@ function nameOf(ifindex: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The MAC addresses as in an Ethernet header. */
+function placeOf(entry: Buffer): DirectPlace {
+  const macs = Buffer.alloc(12);
+  macs.writeUInt32LE(entry.readUInt32LE(offsetsDirectHop.destinationFront), 0);
+  macs.writeUInt16LE(entry.readUInt16LE(offsetsDirectHop.destinationBack), 4);
+  macs.writeUInt16LE(entry.readUInt16LE(offsetsDirectHop.sourceFront), 6);
+  macs.writeUInt32LE(entry.readUInt32LE(offsetsDirectHop.sourceBack), 8);
+  return { ifindex: entry.readUInt32LE(offsetsDirectHop.interface), macs };
 }
 
 /** The MAC address of a device with an address. */

@@ -167,6 +167,38 @@ describe("a real's program", () => {
   });
 });
 
+describe('source matching', () => {
+  it("packets get their outer header's source, with right checksums, if it is of their family", () => {
+    const spec = parseObject(readFileSync(new URL('../../../bpf/decapsulate.bpf.o', import.meta.url)));
+    setGlobal(spec, 'gue_port', ((6080 & 0xff) << 8) | (6080 >> 8));
+    setGlobal(spec, 'match_sources', 1);
+    using collection = Collection.load(spec);
+    for (const end of [END4, END6]) {
+      const { words, ipv6: v6 } = keyAddress(end);
+      const key = new Uint8Array(20);
+      key.set(new Uint8Array(words.buffer));
+      key[16] = Number(v6);
+      collection.map('tunnel_ends').update(key, new Uint8Array(4));
+    }
+    const program = collection.program('decapsulate_packet');
+    const run = (outer: number[]) => hex(program.testRun({ data: toBalancer(outer) }).data);
+    for (const base of [tcp4, udp4, tcp6, udp6, { ...udp4, withoutChecksum: true }]) {
+      for (let sourcePort = 1000; sourcePort < 1020; sourcePort++) {
+        const packet = { ...base, sourcePort, payload: [sourcePort & 0xff] };
+        const is6 = packet.source.includes(':');
+        for (const [i, outer] of wrapped(packet, END4, END6).entries()) {
+          const source = is6 ? 'fd00:9::9' : '10.9.9.9';
+          const isMatched = is6 === i >= 3;
+          assert.equal(run(outer), bare(isMatched ? { ...packet, source } : packet));
+        }
+      }
+    }
+    const fragment = ipv4('192.0.2.1', '198.51.100.1', 17, [1, 2, 3, 4, 5, 6, 7, 8], { fragment: 0x2000 });
+    const left = Uint8Array.from(ethernet(BALANCER_MAC, CLIENT_MAC, 0x0800, fragment));
+    assert.equal(run(ipv4('10.9.9.9', END4, 4, fragment)), hex(left));
+  });
+});
+
 describe('a health check', () => {
   const mark = 77;
 
@@ -227,6 +259,32 @@ describe('a health check', () => {
       }
     });
   }
+});
+
+describe('a health check without a tunnel', () => {
+  it("goes to the real's MAC address by its mark, unchanged otherwise, and to another device if the real is there", () => {
+    const spec = parseObject(readFileSync(new URL('../../../bpf/probe.bpf.o', import.meta.url)));
+    using collection = Collection.load(spec);
+    const macs = [2, 0, 0, 0, 5, 9, 2, 0, 0, 0, 5, 1];
+    const ctx = new Uint8Array(192);
+    const view = new DataView(ctx.buffer);
+    view.setUint32(8, 77, true);
+    const send = (ifindex: number) => {
+      const value = Uint8Array.from([ifindex, 0, 0, 0, ...macs]);
+      collection.map('direct_probes').update(Uint8Array.of(77, 0, 0, 0), value);
+      return collection.program('encapsulate_probe').testRun({ data: frameOf(tcp4), ctx });
+    };
+    const expected = frameOf(tcp4);
+    expected.set(macs);
+    // Test runs are on the loopback device, whose number is 1.
+    for (const [ifindex, verdict] of [
+      [1, 0],
+      [9, 7],
+    ] as const) {
+      const { returnValue, data } = send(ifindex);
+      assert.deepEqual([returnValue, hex(data)], [verdict, hex(expected)]);
+    }
+  });
 });
 
 describe('a capture', () => {

@@ -47,12 +47,12 @@ function attach(interfaces: readonly string[], flags: DecapsulateFlags): string 
       'expected the devices on which packets arrive, such as eth0, or --status or --detach',
     );
   }
-  const { guePort, mode, egress } = flags;
+  const { guePort, mode, egress, matchSource: matchSources } = flags;
   const addresses = flags.address ?? addressesOf(interfaces);
   const options = {
     interfaces,
     addresses,
-    ...definedOnly({ guePort, mode, egress }),
+    ...definedOnly({ guePort, mode, egress, matchSources }),
     pin: pinnedName(flags),
   };
   try {
@@ -75,10 +75,11 @@ function addressesOf(interfaces: readonly string[]): string[] {
   );
 }
 
-function statusText({ name, interfaces, addresses, guePort, egress, counters }: DecapsulatorStatus): string {
+function statusText(status: DecapsulatorStatus): string {
+  const { name, interfaces, addresses, guePort, egress, matchSources, counters } = status;
   const devices = interfaces.map((device) => device ?? 'a device that is gone').join(', ');
   const lines = [
-    `${name}  ${devices}  ends of tunnels: ${addresses.join(', ') || 'none'}  GUE port ${guePort}${egress ? '  egress' : ''}`,
+    `${name}  ${devices}  ends of tunnels: ${addresses.join(', ') || 'none'}  GUE port ${guePort}${egress ? '  egress' : ''}${matchSources ? '  match source' : ''}`,
   ];
   for (const [kind, protocol, family] of kinds) {
     const { packets, bytes } = counters[kind] as TunnelTraffic;
@@ -87,6 +88,7 @@ function statusText({ name, interfaces, addresses, guePort, egress, counters }: 
   }
   if (lines.length === 1) lines.push('  no packet in a tunnel has come yet');
   if (egress) lines.push(`  ${formatCount(counters.sent, 'packet')} sent on`);
+  if (matchSources) lines.push(`  ${formatCount(counters.sourceMatched, 'packet')} given the outer source`);
   if (counters.noRoute > 0)
     lines.push(
       `  ${formatCount(counters.noRoute, 'packet')} left to the host: no route, or no neighbour known`,
@@ -107,7 +109,11 @@ function statusMetrics(all: readonly DecapsulatorStatus[]): PrefixedMetrics {
           ] as const,
       ),
     );
-  const counter = (name: string, help: string, field: 'sent' | 'lastHop' | 'noRoute'): Metric => ({
+  const counter = (
+    name: string,
+    help: string,
+    field: 'sent' | 'lastHop' | 'noRoute' | 'sourceMatched',
+  ): Metric => ({
     ...{ name, help, type: 'counter' },
     samples: all.map((one) => [labels({ name: one.name }), one.counters[field]] as const),
   });
@@ -122,6 +128,11 @@ function statusMetrics(all: readonly DecapsulatorStatus[]): PrefixedMetrics {
     },
     counter('sent_packets_total', 'Packets that were sent on (--egress).', 'sent'),
     counter('no_route_packets_total', 'Packets left to the host, without a route or neighbour.', 'noRoute'),
+    counter(
+      'source_matched_packets_total',
+      'Packets that were given the source of their outer header (--match-source).',
+      'sourceMatched',
+    ),
     counter('last_hop_packets_total', 'Packets dropped at the end of their TTL or hop limit.', 'lastHop'),
   ];
   return { prefix: 'weir_decapsulator_', metrics };

@@ -50,7 +50,11 @@ export function decapsulate(action: Act): Command {
         'in the driver, or in the network stack (default: what the driver can)',
       ).choices(['native', 'generic']),
     )
-    .option('--egress', "send inner packets on, by this host's routes, rather than to its own sockets");
+    .option('--egress', "send inner packets on, by this host's routes, rather than to its own sockets")
+    .option(
+      '--match-source',
+      'give inner packets the source of the outer header, for clients that make the tunnel themselves',
+    );
   return addPinnedOptions(built, 'the program').action((interfaces, flags) =>
     action({ command: 'decapsulate', interfaces, flags }),
   );

@@ -103,6 +103,7 @@ export interface DecapsulateFlags extends PinnedFlags {
   readonly guePort?: number;
   readonly mode?: 'native' | 'generic';
   readonly egress?: boolean;
+  readonly matchSource?: boolean;
 }
 
 export interface ServerIdFlags extends PinnedFlags {
