@@ -19,6 +19,8 @@ const REAL_MAC = '02:00:00:00:01:02';
 const { balancer: namespace } = makeNetwork(0);
 const real = newNamespace();
 
+let decapsulator: Decapsulator | undefined;
+
 ip('address add fd00:1::1/64 dev c0 nodad');
 ip(`-6 route add ${VIP6} via fd00:1::2`);
 withNetns(namespace, () => {
@@ -40,7 +42,7 @@ function joinReal(): void {
     ip(`link set r0 address ${REAL_MAC}`);
     ip('address add fd00:2::2/64 dev r0 nodad');
     ip('-6 route add default via fd00:2::1');
-    Decapsulator.open({ interfaces: ['r0'], addresses: ['10.2.1.2', 'fd00:2::2'] });
+    decapsulator = Decapsulator.open({ interfaces: ['r0'], addresses: ['10.2.1.2', 'fd00:2::2'] });
   });
 }
 
@@ -79,9 +81,13 @@ async function answers(balancer: Balancer, forwarding: 'tunnel' | 'nat'): Promis
   }
 }
 
-for (const mode of ['native', 'generic'] as const) {
-  it(`packets in tunnels leave by the device that leads to the router: ${mode}`, async () => {
-    using balancer = open({ interface: BALANCER_DEVICE, mode });
+for (const [mode, kind, options] of [
+  ['native', 'ipip', {}],
+  ['generic', 'gre', { gre: true }],
+  ['native', 'gue', { gue: { source4: '10.2.1.1', source6: 'fd00:2::1' } }],
+] as const) {
+  it(`packets in tunnels leave by the device that leads to the router: ${mode}, ${kind}`, async () => {
+    using balancer = open({ interface: BALANCER_DEVICE, mode, ...options });
     assert.deepEqual(balancer.routers(), [
       {
         interface: BALANCER_DEVICE,
@@ -95,6 +101,9 @@ for (const mode of ['native', 'generic'] as const) {
     const { transmitted, redirected } = balancer.counters();
     assert.ok(redirected >= 20, `${redirected}`);
     assert.equal(transmitted, redirected);
+    const counters = decapsulator!.counters();
+    assert.equal(counters[`${kind}4`].packets + counters[`${kind}6`].packets, redirected);
+    assert.ok(counters[`${kind}4`].packets >= 10 && counters[`${kind}6`].packets >= 10);
   });
 }
 

@@ -105,6 +105,10 @@ describe('weir balance try', () => {
     const children = descendants(weir.pid);
     await weir.end('SIGKILL');
     await until('its processes end', () => children.every((pid) => !existsSync(`/proc/${pid}/exe`)));
+    assert.deepEqual(
+      readdirSync('/run').filter((name) => name.startsWith('weir')),
+      [],
+    );
     const { weir: next, printed } = await start();
     using _ = next;
     await until('a real answers', () => (lastAnswers(printed()).b ?? 0) > 0);

@@ -9,6 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
 import { dirname } from 'node:path';
 import { Decapsulator } from '@weir/balancer';
+import { defaultSocket, statePath } from '@weir/balancer/control';
 import { Namespace, unshare, withNetns } from '@weir/ebpf/sys';
 import { connectNamespaces, makeNamespace, prepareNamespace, runIp } from './namespaces.js';
 
@@ -20,9 +21,18 @@ export const realNames = (count: number) => Array.from({ length: count }, (_, in
 
 const addressOf = (index: number) => `10.${BALANCER_NETWORK + 1 + index}.0.2`;
 
-/** Kills its command when standard input ends, which it does with the process that started it, even by SIGKILL. */
-const WATCHED =
-  '"$@" </dev/null & child=$!; exec 2>/dev/null 3>&-; read -r line; kill -KILL $child 2>/dev/null';
+/**
+ * Kills its command when standard input ends, which it does with the process that started it, even by SIGKILL, and removes
+ * the files that the two would leave: the command's socket and state, and a folder.
+ */
+const WATCHED = `socket=$1 state=$2 folder=$3; shift 3
+"$@" </dev/null & child=$!
+exec 2>/dev/null 3>&-
+read -r line
+kill -KILL $child
+wait $child
+rm -rf "$socket" "$state" "$folder"
+rmdir "\${socket%/*}"`;
 
 export class Playground implements Disposable {
   /** How often each real has answered since the last {@link resetCounts}; `failed` counts requests without an answer. */
@@ -114,7 +124,11 @@ export class Playground implements Disposable {
 /** `weir balance run` in this thread's namespace. */
 function startBalancer(file: string): ChildProcess {
   const command = [process.execPath, process.argv[1]!, 'balance', 'run', file, '--ready-fd', '3'];
-  return spawn('sh', ['-c', WATCHED, 'sh', ...command], { stdio: ['pipe', 'ignore', 'pipe', 'pipe'] });
+  const socket = defaultSocket('try');
+  const left = [socket, statePath(socket), dirname(file)];
+  return spawn('sh', ['-c', WATCHED, 'sh', ...left, ...command], {
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+  });
 }
 
 /** What the balancer has printed when it ends. The shell around it waits for its input, so it shows in standard error. */
