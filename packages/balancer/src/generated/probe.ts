@@ -163,7 +163,7 @@ export const maps = {
   directProbes: {
     name: 'direct_probes',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<DirectProbe>(sizeofDirectProbe, (view, offset) => readDirectProbe(view, offset), writeDirectProbe),
+    value: makeCodec<DirectProbe>(sizeofDirectProbe, readDirectProbe, writeDirectProbe),
   },
 } as const;
 
