@@ -8,6 +8,7 @@ import { OptionError } from '../src/errors.js';
 import {
   type AttachOptions,
   AttachType,
+  attachedPrograms,
   Collection,
   type FdLink,
   type FeatureName,
@@ -123,10 +124,22 @@ describe('a program is attached as its section says,', () => {
     }
   });
 
+  it('to packets that come in, where it leaves the direction open', (t) => {
+    if (!hasFeatures(t, 'cgroup_link')) return;
+    using collection = load('either');
+    const cgroup = join(cgroupRoot(), `weir-attach-either-${process.pid}`);
+    mkdirSync(cgroup);
+    t.after(() => rmdirSync(cgroup));
+    using _ = collection.program('either').attach({ cgroup });
+    const ids = (type: number) =>
+      attachedPrograms({ cgroup }, type).programs.map(({ programId }) => programId);
+    assert.deepEqual(ids(AttachType.cgroupInetIngress), [collection.program('either').info().id]);
+    assert.deepEqual(ids(AttachType.cgroupInetEgress), []);
+  });
+
   it('and in no other way', () => {
-    using collection = load('either', 'connect4');
+    using collection = load('connect4');
     assert.throws(() => collection.program('connect4').attach(), /cgroup\/connect4: give the cgroup/);
-    assert.throws(() => collection.program('either').attach({ cgroup: cgroupRoot() }), /give the attachType/);
   });
 });
 

@@ -27,7 +27,8 @@ interface TestCase {
 }
 
 /** Objects with what the libbpf of Debian 12 (1.1) does not know yet, no longer reads, or loads only where it is given targets. */
-const newer = /^(link\/(replace|sections|struct-ops)|load\/(flavours|legacy|reasons))(\.bpf\.o)?$/;
+const newer =
+  /^(link\/(hooks|replace|sections|struct-ops|user)|load\/(flavours|legacy|reasons|typed))(\.bpf\.o)?$/;
 
 function testCases(): TestCase[] {
   const folder = process.env.WEIR_TEST_OBJECTS;
