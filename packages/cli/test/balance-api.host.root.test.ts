@@ -312,9 +312,12 @@ it('a thousand wrong tokens are refused soon, and say so once', async () => {
   // The socket answers meanwhile.
   assert.equal(JSON.parse(await balanceOk('status', '--json', '--interval', '1ms')).name, 'edge');
   await until(async () => (await ask('/health')).status === 200);
-  const right = await ask('/status', { token: secrets.read });
-  assert.equal(right.status, 429);
-  assert.ok(Number(right.headers['retry-after']) > 0);
+  // One more is free every six seconds, which may have come: a wrong one takes it.
+  await until(async () => {
+    await ask('/status', { token: `weir_${'y'.repeat(43)}` });
+    const { status, headers } = await ask('/status', { token: secrets.read });
+    return status === 429 && Number(headers['retry-after']) > 0;
+  });
   const lines = readFileSync(audit, 'utf8')
     .trim()
     .split('\n')

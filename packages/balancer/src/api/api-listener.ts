@@ -83,8 +83,10 @@ class RouteCaller {
       const { status, headers, body } = problemBody(kind, message, extras);
       if (seen.token !== undefined && kind !== 'role') this.#auditChange(request, status, seen, message);
       else if (logged.has(kind)) this.#refused(request, problem, seen);
-      lingerOn(request, response);
-      response.writeHead(status, headers).end(body);
+      if (!request.complete) endAfter(response);
+      response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+      if (request.complete) response.end(body);
+      else lingerAfter(body, request, response);
     }
   }
 
@@ -233,11 +235,14 @@ async function bodyOf(route: BalancerRoute, query: unknown, request: IncomingMes
   return route.body.parse(route.fromText(await readText(source, most), query));
 }
 
-/** Reads on for a while after a refusal, and then ends the connection, whatever is still to come. */
-function lingerOn(request: IncomingMessage, response: ServerResponse): void {
-  if (request.complete) return;
+/**
+ * Refuses a request of which more is to come. The connection ends when all of it has come, or after a while: an end before that makes
+ * the kernel reset it, and a client that is still sending would never read the refusal.
+ */
+function lingerAfter(body: string, request: IncomingMessage, response: ServerResponse): void {
+  response.write(body);
   request.resume();
-  response.setHeader('connection', 'close');
   const timer = setTimeout(() => request.destroy(), LINGER_MS);
+  request.once('end', () => response.end());
   request.once('close', () => clearTimeout(timer));
 }
