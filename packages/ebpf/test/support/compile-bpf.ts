@@ -35,12 +35,14 @@ export function compileBpf(source: string, ...options: string[]): CompiledObject
       '-Wno-visibility',
       ...include,
       ...options,
+      // Nothing in an object depends on where it was compiled.
+      '-fdebug-compilation-dir=.',
       '-c',
-      join(bpfFolder, source),
+      basename(source),
       '-o',
       path,
     ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+    { cwd: join(bpfFolder, dirname(source)), stdio: ['ignore', 'ignore', 'inherit'] },
   );
   return {
     path,
