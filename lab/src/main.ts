@@ -12,6 +12,7 @@ import {
   isBuilt,
   kernel,
   kernels,
+  otherKernels,
   series,
 } from './kernels/kernels.js';
 import { buildLoad } from './load.js';
@@ -87,7 +88,7 @@ function positive(option: string, text: string): number {
 }
 
 async function list(): Promise<number> {
-  for (const { name, description } of [...kernels, ...arm64Kernels]) {
+  for (const { name, description } of [...kernels, ...otherKernels, ...arm64Kernels]) {
     const cached = cachedKernel(name);
     const missing = isBuilt(series(name)) ? 'not built' : 'not fetched';
     const state = cached ? `${cached.release} (package ${cached.version})` : missing;
@@ -98,7 +99,9 @@ async function list(): Promise<number> {
 }
 
 async function fetch(names: readonly string[]): Promise<number> {
-  const packaged = [...kernels, ...arm64Kernels].filter((item) => !isBuilt(item)).map((item) => item.name);
+  const packaged = [...kernels, ...otherKernels, ...arm64Kernels]
+    .filter((item) => !isBuilt(item))
+    .map((item) => item.name);
   const wanted = names.length > 0 ? names : packaged;
   for (const architecture of new Set(wanted.map((name) => architectureOf(series(name))))) {
     process.stdout.write(`${architecture}: ${(await qemu(architecture)).version}\n`);

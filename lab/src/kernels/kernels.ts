@@ -69,7 +69,18 @@ export const arm64Kernels: readonly PackagedSeries[] = [
   },
 ];
 
-const all: readonly KernelSeries[] = [...kernels, ...arm64Kernels];
+/** Other builds of x64, which only the matrix has. */
+export const otherKernels: readonly PackagedSeries[] = [
+  {
+    name: '6.12-rt',
+    description: 'Debian 13, CONFIG_PREEMPT_RT',
+    flavour: 'rt',
+    sources: [suites.trixie],
+    accepts: exactly(6, 12),
+  },
+];
+
+const all: readonly KernelSeries[] = [...kernels, ...otherKernels, ...arm64Kernels];
 
 /** The machine that a kernel is for. */
 export function architectureOf(wanted: KernelSeries): Architecture {

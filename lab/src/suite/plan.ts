@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { architectureOf, arm64Kernels, isBuilt, kernels, series } from '../kernels/kernels.js';
+import { architectureOf, arm64Kernels, isBuilt, kernels, otherKernels, series } from '../kernels/kernels.js';
 import { repository } from '../paths.js';
 import { arm64Kernel, isForArm64 } from './arm64-share.js';
 
@@ -127,15 +127,15 @@ const decided = new RegExp(
 
 /** The choice of guests. */
 export interface GuestChoice {
-  /** Kernels by name. Default: all of x64, and one of arm64, or all of it in the matrix. */
+  /** Kernels by name. Default: all of x64 but other builds, and one of arm64; in the matrix all. */
   readonly kernels?: readonly string[] | undefined;
   /** Whether every file runs on every kernel. */
   readonly matrix?: boolean;
 }
 
 function defaultKernels({ matrix }: GuestChoice): string[] {
-  const arm64 = matrix === true ? arm64Kernels.map(({ name }) => name) : [arm64Kernel];
-  return [...kernels.map(({ name }) => name), ...arm64];
+  const others = matrix === true ? [...otherKernels, ...arm64Kernels].map(({ name }) => name) : [arm64Kernel];
+  return [...kernels.map(({ name }) => name), ...others];
 }
 
 /** Which files a kernel runs where nothing more is asked for. */
