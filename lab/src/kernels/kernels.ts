@@ -69,7 +69,7 @@ export const arm64Kernels: readonly PackagedSeries[] = [
   },
 ];
 
-/** Other builds of x64, which only the matrix has. */
+/** Other builds of x64, on which tests run only where they are named: on this one, records are lost that tests miss. */
 export const otherKernels: readonly PackagedSeries[] = [
   {
     name: '6.12-rt',

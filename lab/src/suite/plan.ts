@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { architectureOf, arm64Kernels, isBuilt, kernels, otherKernels, series } from '../kernels/kernels.js';
+import { architectureOf, arm64Kernels, isBuilt, kernels, series } from '../kernels/kernels.js';
 import { repository } from '../paths.js';
 import { arm64Kernel, isForArm64 } from './arm64-share.js';
 
@@ -12,11 +12,25 @@ interface Variant {
   readonly append?: string;
   /** A shell command that brings it about, for good: then the tests are the last of the kernel's guest. */
   readonly command?: string;
+  /** Whether it hardly depends on the version: only the newest kernel has it, and with the matrix all. */
+  readonly newest?: boolean;
 }
+
+/** What administrators harden hosts with, and CPUs that are kept free of other work; constants of programs are blinded. */
+const hardened = [
+  'lockdown=integrity',
+  'sysctl.net.core.bpf_jit_harden=2',
+  'sysctl.kernel.unprivileged_bpf_disabled=1',
+  'sysctl.kernel.kptr_restrict=2',
+  'sysctl.kernel.perf_event_paranoid=3',
+  'isolcpus=1',
+  'nohz_full=1',
+].join(' ');
 
 /** `NAME.noipv6.root.test.ts` runs only in guests without IPv6. */
 export const variants: Readonly<Record<string, Variant>> = {
   noipv6: { append: 'ipv6.disable=1' },
+  hardened: { append: hardened, newest: true },
   lockdown: { command: 'echo confidentiality >/sys/kernel/security/lockdown' },
 };
 
@@ -127,15 +141,15 @@ const decided = new RegExp(
 
 /** The choice of guests. */
 export interface GuestChoice {
-  /** Kernels by name. Default: all of x64 but other builds, and one of arm64; in the matrix all. */
+  /** Kernels by name. Default: all of x64, and one of arm64, or all of it in the matrix. */
   readonly kernels?: readonly string[] | undefined;
   /** Whether every file runs on every kernel. */
   readonly matrix?: boolean;
 }
 
 function defaultKernels({ matrix }: GuestChoice): string[] {
-  const others = matrix === true ? [...otherKernels, ...arm64Kernels].map(({ name }) => name) : [arm64Kernel];
-  return [...kernels.map(({ name }) => name), ...others];
+  const arm64 = matrix === true ? arm64Kernels.map(({ name }) => name) : [arm64Kernel];
+  return [...kernels.map(({ name }) => name), ...arm64];
 }
 
 /** Which files a kernel runs where nothing more is asked for. */
@@ -174,9 +188,14 @@ export function guestJobs(files: TestFiles, choice: GuestChoice = {}): GuestJob[
       before,
     });
     add({ name: `${kernel} newest`, smp: 1, files: own });
-    for (const [name, { append }] of states) {
-      if (append !== undefined)
-        add({ name: `${kernel} ${name}`, smp: 1, append, files: chosen(files.special[name]) });
+    for (const [name, { append, newest: isForNewest = false }] of states) {
+      if (append !== undefined && (whole || kernel === newest || !isForNewest))
+        add({
+          name: `${kernel} ${name}`,
+          smp: isForNewest ? 2 : 1,
+          append,
+          files: chosen(files.special[name]),
+        });
     }
   }
   return jobs;
