@@ -101,9 +101,15 @@ for (const [mode, kind, options] of [
     const { transmitted, redirected } = balancer.counters();
     assert.ok(redirected >= 20, `${redirected}`);
     assert.equal(transmitted, redirected);
-    const counters = decapsulator!.counters();
-    assert.equal(counters[`${kind}4`].packets + counters[`${kind}6`].packets, redirected);
-    assert.ok(counters[`${kind}4`].packets >= 10 && counters[`${kind}6`].packets >= 10);
+    // The last packets of a connection come after its end, between two looks at the counters.
+    const outer = () => {
+      const counters = decapsulator!.counters();
+      return [counters[`${kind}4`].packets, counters[`${kind}6`].packets] as const;
+    };
+    const isEqual = () => outer()[0] + outer()[1] === balancer.counters().redirected;
+    for (const deadline = Date.now() + 30_000; !isEqual(); await sleep(50))
+      assert.ok(Date.now() < deadline, `${outer()} ${JSON.stringify(balancer.counters())}`);
+    assert.ok(outer()[0] >= 10 && outer()[1] >= 10, `${outer()}`);
   });
 }
 
@@ -114,9 +120,11 @@ it('translated packets go to the router by its device, and replies to the client
     nat: { sources: ['10.2.1.1', 'fd00:2::1'], nextHop: 'router' },
   });
   await answers(balancer, 'nat');
-  const { transmitted, redirected, natReplies } = balancer.counters();
+  const counted = balancer.counters();
+  const { transmitted, redirected, natReplies, natUnknown } = counted;
   assert.ok(natReplies >= 20, `${natReplies}`);
-  assert.equal(transmitted, redirected);
+  // The end of a connection of before is answered with a reset, by the device on which it came.
+  assert.ok(redirected >= 40 && transmitted - redirected <= natUnknown, JSON.stringify(counted));
 });
 
 it('a device that was made again is found, with its new MAC address', async () => {
