@@ -12,13 +12,14 @@ import { parseObject } from '../src/object/parse-object.js';
 import { compileBpf } from './support/compile-bpf.js';
 import { testObject, testPrograms } from './support/objects.js';
 
-const generated = fileURLToPath(new URL('../../test/generated/typed.ts', import.meta.url));
-
-test('the committed module is what weir-bpf2ts gives', () => {
-  using object = compileBpf('load/typed.bpf.c', '-mcpu=v2');
-  const text = generate(object.bytes, 'typed.bpf.o', { runtime: '../../src/index.js' });
-  assert.equal(text, readFileSync(generated, 'utf8'), 'write it again: see its first lines');
-});
+for (const name of ['typed', 'user-ring', 'arena', 'storage']) {
+  test(`the committed module of ${name}.bpf.c is what weir-bpf2ts gives`, () => {
+    using object = compileBpf(`load/${name}.bpf.c`, '-mcpu=v2');
+    const text = generate(object.bytes, `${name}.bpf.o`, { runtime: '../../src/index.js' });
+    const committed = fileURLToPath(new URL(`../../test/generated/${name}.ts`, import.meta.url));
+    assert.equal(text, readFileSync(committed, 'utf8'), 'write it again: see its first lines');
+  });
+}
 
 test('an object without debug sections parses to the same maps, programs and types', () => {
   let smaller = 0;

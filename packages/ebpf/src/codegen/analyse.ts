@@ -12,12 +12,12 @@ const exportTag = 'export';
 const numberTag = 'number';
 /** Global pointers of this name only make their target's type known. */
 const typeMarker = /^_*unused/;
-const dataSection = /^\.(rodata|data|bss)(\.|$)/;
+const dataSection = /^\.((rodata|data|bss)(\.|$)|addr_space\.1$)/;
 
 /**
  * The maps, globals and shared types of an object. Shared are:
  * - key and value types of maps,
- * - types of global variables in `.rodata`, `.data` and `.bss`,
+ * - types of global variables in `.rodata`, `.data`, `.bss` and arenas,
  * - what a global pointer points to whose name begins with `unused`: `const struct event *unused_event
  *   __attribute__((unused));` makes a type known that is only sent through a ring buffer,
  * - types tagged `__attribute__((btf_decl_tag("export")))`,

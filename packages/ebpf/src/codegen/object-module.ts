@@ -82,8 +82,9 @@ function mapType({ cName, key, value }: MapModel, object: ObjectPart, expression
     case MapType.bloomFilter:
       return use('BloomFilterMap');
     case MapType.userRingbuf:
+      return `${use('UserRecordMap')}<${typeOf(value)}>`;
     case MapType.arena:
-      return use('BpfMap');
+      return use('ArenaMap');
     case MapType.percpuHash:
     case MapType.percpuArray:
     case MapType.lruPercpuHash:

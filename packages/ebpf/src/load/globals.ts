@@ -1,11 +1,12 @@
 /** A loaded object's global variables, read and written by name while its programs run. */
 import { EbpfError } from '../errors.js';
+import { ArenaMap } from '../map/arena-map.js';
 import { ArrayMap, indexKey } from '../map/array.js';
 import type { BpfMap } from '../map/map.js';
 import type { GlobalVariable } from '../object/spec.js';
 
 /**
- * Global variables by name. Variables of `.data` and `.bss` live in memory that is shared with the programs
+ * Global variables by name. Variables of `.data`, `.bss` and arenas live in memory that is shared with the programs
  * (5.5). On older kernels reading and writing go through the whole section's map element: a write may then
  * undo what a program wrote next to it meanwhile.
  */
@@ -86,6 +87,11 @@ export class Globals {
     const known = this.#memory.get(name);
     if (known !== undefined) return known;
     const map = this.#map(name);
+    if (map instanceof ArenaMap) {
+      const memory = map.memory();
+      this.#memory.set(name, memory);
+      return memory;
+    }
     if (map instanceof ArrayMap && map.mappable && !this.#readOnly.has(name)) {
       const memory = map.memory(true);
       this.#memory.set(name, memory);

@@ -6,6 +6,7 @@ import type { Btf } from '../btf/parse.js';
 import { EbpfError, FormatError, OptionError, UnsupportedError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import { instructionSize } from '../insn/insn.js';
+import { ArenaMap } from '../map/arena-map.js';
 import type { BpfMap } from '../map/map.js';
 import { createMap } from '../map/open.js';
 import { StructOpsMap } from '../map/struct-ops.js';
@@ -297,6 +298,7 @@ export class Loader {
   #createMap(spec: MapSpec): void {
     const replacement = this.#options.replaceMaps?.[spec.name];
     if (replacement !== undefined) {
+      if (replacement instanceof ArenaMap) replacement.memory();
       this.maps.set(spec.name, replacement);
       return;
     }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EbpfError, FormatError } from '../errors.js';
 import type { FeatureTable } from '../features/table.js';
+import { ArenaMap } from '../map/arena-map.js';
 import { indexKey } from '../map/array.js';
 import { effectiveMaxEntries } from '../map/create.js';
 import { DescriptorMap } from '../map/descriptor-map.js';
@@ -78,6 +79,7 @@ function createFilled(spec: MapSpec, options: MapOptions): BpfMap {
   using inner = spec.innerMap === undefined ? undefined : createMap(spec.innerMap, { btfFd: options.btfFd });
   const map = createMap(spec, { btfFd: options.btfFd, innerMapFd: inner?.fd });
   try {
+    if (map instanceof ArenaMap) fillArena(map, spec);
     if (spec.contents !== undefined) map.update(indexKey(0), spec.contents);
     // Without a freeze the programs still cannot write (BPF_F_RDONLY_PROG); the verifier only learns less.
     if (spec.readOnly === true && options.features.has('map_freeze')) map.freeze();
@@ -86,6 +88,17 @@ function createFilled(spec: MapSpec, options: MapOptions): BpfMap {
     throw error;
   }
   return map;
+}
+
+/** Programs can be loaded only once their arena has an address: even one without variables is mapped here. */
+function fillArena(map: ArenaMap, { name, arenaContents }: MapSpec): void {
+  const memory = map.memory();
+  if (arenaContents === undefined) return;
+  if (arenaContents.length > memory.length)
+    throw new FormatError(
+      `map ${name}: the arena has ${memory.length} bytes, its variables ${arenaContents.length}: raise max_entries, its pages`,
+    );
+  memory.set(arenaContents);
 }
 
 function reusePinned(path: string, spec: MapSpec): BpfMap {

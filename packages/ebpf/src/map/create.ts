@@ -24,7 +24,7 @@ export interface CreateMapOptions {
   readonly kernelValue?: { readonly typeId: number; readonly btfFd?: number | undefined } | undefined;
 }
 
-const { E2BIG, EINVAL } = constants.errno;
+const { E2BIG, EINVAL, EOPNOTSUPP } = constants.errno;
 
 /** Kinds that refuse type ids (their map_check_btf is map_check_no_btf on some or all versions). */
 const withoutBtf: ReadonlySet<number> = new Set([
@@ -147,6 +147,8 @@ function explain(spec: MapSpec, errno: number): string {
   const what =
     `map ${spec.name} of kind ${mapTypeName(spec.type)}, key_size ${spec.keySize}, ` +
     `value_size ${spec.valueSize}, max_entries ${spec.maxEntries}, map_flags 0x${spec.flags.toString(16)}`;
+  if (errno === EOPNOTSUPP && spec.type === MapType.arena)
+    return `${what}; arenas need the kernel's JIT compiler, which is off, or knows none on this machine`;
   if (errno !== EINVAL) return what;
   const since = mapTypeSince(spec.type);
   if (since !== undefined && !kernelAtLeast(since)) return `${what}; this kind exists since Linux ${since}`;

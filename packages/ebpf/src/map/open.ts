@@ -6,6 +6,7 @@ import { Fd } from '../sys/fd.js';
 import { objectIds, openById } from '../sys/object-ids.js';
 import { Command } from '../uapi/commands.js';
 import { MapType } from '../uapi/map-types.js';
+import { ArenaMap } from './arena-map.js';
 import { ArrayMap } from './array.js';
 import { BloomFilterMap } from './bloom.js';
 import { type CreateMapOptions, createMapFd, createMapFdOnThread, effectiveMaxEntries } from './create.js';
@@ -17,7 +18,7 @@ import { PerCpuMap } from './percpu.js';
 import { StructOpsMap } from './struct-ops.js';
 
 /** The class for a kind of map. */
-function wrap(fd: Fd, shape: MapShape): BpfMap {
+function wrap(fd: Fd, shape: MapShape & { readonly mapExtra?: bigint }): BpfMap {
   switch (shape.type) {
     case MapType.array:
       return new ArrayMap(fd, shape);
@@ -30,6 +31,8 @@ function wrap(fd: Fd, shape: MapShape): BpfMap {
       return new BloomFilterMap(fd, shape);
     case MapType.structOps:
       return new StructOpsMap(fd, shape);
+    case MapType.arena:
+      return new ArenaMap(fd, shape);
     case MapType.lpmTrie:
       return new LpmTrieMap(fd, shape);
     case MapType.progArray:
@@ -48,7 +51,7 @@ function wrap(fd: Fd, shape: MapShape): BpfMap {
 
 /**
  * Creates a map of the class for its kind: {@link ArrayMap}, {@link PerCpuMap}, {@link LpmTrieMap}, {@link BloomFilterMap},
- * {@link DescriptorMap}, else {@link BpfMap}. Its contents and initial slots are not set. {@link MapType} has
+ * {@link ArenaMap}, {@link DescriptorMap}, else {@link BpfMap}. Its contents and initial slots are not set. {@link MapType} has
  * the first version of each kind.
  *
  * @throws SyscallError; EbpfError for a map of maps without an inner map.

@@ -6,6 +6,7 @@ import type { ElfFile, ElfSymbol, Section } from '../elf/file.js';
 import { FormatError } from '../errors.js';
 import { MapFlag, objectNameLength } from '../uapi/flags.js';
 import { MapType } from '../uapi/map-types.js';
+import { arenaSection } from './arena-variables.js';
 import { type Externs, kconfigSection } from './externs.js';
 import type { GlobalVariable, MapSpec } from './spec.js';
 
@@ -58,18 +59,25 @@ function dataMap(name: string, contents: Uint8Array, readOnly: boolean, btf: Btf
   };
 }
 
-/** Variables by name. Where static variables of several source files share a name, a global one or the first wins. */
+/**
+ * Variables by name. Where static variables of several source files share a name, a global one or the first wins.
+ *
+ * @param arena The map that holds those of address space 1.
+ */
 export function globalVariables(
   elf: ElfFile,
   btf: Btf | undefined,
   maps: ReadonlyMap<string, MapSpec>,
+  arena: string | undefined,
 ): Map<string, GlobalVariable> {
   const globals = new Map<string, GlobalVariable>();
   const global = new Set<string>();
   const types = new Map<string, Map<string, number>>();
   for (const symbol of elf.symbols) {
     const section = variableSection(elf, symbol);
-    if (section === undefined || !maps.has(section.name)) continue;
+    if (section === undefined) continue;
+    const map = section.name === arenaSection ? arena : section.name;
+    if (map === undefined || !maps.has(map)) continue;
     if (globals.has(symbol.name) && (symbol.bind === 0 || global.has(symbol.name))) continue;
     if (symbol.value + symbol.size > section.size) {
       throw new FormatError(`variable ${symbol.name} reaches past the end of section ${section.name}`);
@@ -82,7 +90,7 @@ export function globalVariables(
     const typeId = sectionTypes.get(symbol.name);
     if (symbol.bind !== 0) global.add(symbol.name);
     globals.set(symbol.name, {
-      map: section.name,
+      map,
       offset: symbol.value,
       size: symbol.size,
       ...(typeId === undefined ? {} : { typeId }),
@@ -94,7 +102,9 @@ export function globalVariables(
 function variableSection(elf: ElfFile, symbol: ElfSymbol): Section | undefined {
   if (symbol.type !== SymbolType.object || symbol.name === '' || symbol.section === 0) return undefined;
   const section = elf.sections[symbol.section];
-  return section !== undefined && isDataSection(section.name) ? section : undefined;
+  return section !== undefined && (isDataSection(section.name) || section.name === arenaSection)
+    ? section
+    : undefined;
 }
 
 function variableTypes(btf: Btf | undefined, section: string): Map<string, number> {

@@ -4,6 +4,7 @@ import { Btf } from '../btf/parse.js';
 import { SymbolBind } from '../elf/elf-constants.js';
 import { ElfFile } from '../elf/file.js';
 import { EbpfError, FormatError } from '../errors.js';
+import { placeArenaVariables } from './arena-variables.js';
 import { fixBtf } from './btf-fixups.js';
 import { dataMaps, globalVariables } from './data-maps.js';
 import { collectExterns } from './externs.js';
@@ -47,6 +48,7 @@ export function parseObject(bytes: Uint8Array, options: ParseOptions = {}): Coll
     if (maps.has(spec.name)) throw new FormatError(`two maps are named ${spec.name}`);
     maps.set(spec.name, spec);
   }
+  const arena = placeArenaVariables(elf, maps);
   const code = codeSections(elf);
   for (const spec of structOpsMaps(elf, btf, code)) {
     if (maps.has(spec.name)) throw new FormatError(`two maps are named ${spec.name}`);
@@ -62,6 +64,7 @@ export function parseObject(bytes: Uint8Array, options: ParseOptions = {}): Coll
     mapsByOffset,
     legacyMaps: legacy,
     maps,
+    arena,
     kernelSymbols: externs.kernelSymbols,
     kconfig: externs.kconfig,
   };
@@ -75,7 +78,7 @@ export function parseObject(bytes: Uint8Array, options: ParseOptions = {}): Coll
     littleEndian: elf.littleEndian,
     maps,
     programs,
-    globals: globalVariables(elf, btf, maps),
+    globals: globalVariables(elf, btf, maps, arena),
     kernelSymbols: externs.kernelSymbols,
     kconfig: externs.kconfig,
   };

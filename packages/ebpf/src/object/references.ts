@@ -6,6 +6,7 @@ import { SymbolType } from '../elf/elf-constants.js';
 import type { ElfSymbol, Relocation } from '../elf/file.js';
 import { FormatError } from '../errors.js';
 import { type Instructions, instructionSize, Opcode } from '../insn/insn.js';
+import { arenaSection } from './arena-variables.js';
 import { isDataSection } from './data-maps.js';
 import { kconfigSection } from './externs.js';
 import type { CodeSection, ObjectFunction } from './functions.js';
@@ -29,6 +30,8 @@ export interface ReferenceContext {
   /** Maps of `maps` sections. */
   readonly legacyMaps: readonly LegacyMap[];
   readonly maps: ReadonlyMap<string, MapSpec>;
+  /** The map that holds the variables of address space 1. */
+  readonly arena?: string | undefined;
   readonly kernelSymbols: ReadonlyMap<string, KernelSymbol>;
   readonly kconfig: ReadonlyMap<string, KconfigVariable>;
 }
@@ -120,6 +123,9 @@ class ReferenceReader {
       if (map === undefined) throw this.#error(index, `${this.#describe(symbol)}, where no map begins`);
       return { index, kind: 'fd', map: map.spec.name, offset: 0 };
     }
+    const { arena } = this.#context;
+    if (section === arenaSection && arena !== undefined)
+      return { index, kind: 'value', map: arena, offset: offset | 0 };
     if (section === undefined || !isDataSection(section) || !this.#context.maps.has(section)) {
       throw this.#error(index, `${this.#describe(symbol)}, which is neither code, data nor a map`);
     }

@@ -16,7 +16,8 @@ export function setGlobal(
   value: number | bigint | boolean | ArrayBufferView,
 ): void {
   const variable = spec.globals.get(name);
-  const contents = variable === undefined ? undefined : spec.maps.get(variable.map)?.contents;
+  const map = variable === undefined ? undefined : spec.maps.get(variable.map);
+  const contents = map?.contents ?? map?.arenaContents;
   if (variable === undefined || contents === undefined) {
     throw new EbpfError(
       `the object has no global variable ${name}; it has ${[...spec.globals.keys()].join(', ') || 'none'}`,

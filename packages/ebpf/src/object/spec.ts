@@ -35,6 +35,8 @@ export interface MapSpec {
   structOps?: StructOpsSpec;
   /** Data maps only (.rodata, .data, .bss, .kconfig and suffixed forms): the bytes of the one array element. */
   contents?: Uint8Array;
+  /** Arenas only (6.9): what their memory begins with, the object's variables of address space 1. */
+  arenaContents?: Uint8Array;
   /** Data maps only: to be frozen after its contents are set. */
   readOnly?: boolean;
 }
@@ -152,7 +154,7 @@ export interface KconfigVariable {
 
 /** A global or static variable of the object. */
 export interface GlobalVariable {
-  /** Name of its data map, such as `.bss`. */
+  /** Name of its data map, such as `.bss`, or of its arena. */
   readonly map: string;
   /** Bytes from the start of the map's value. */
   readonly offset: number;

@@ -10,6 +10,7 @@ const EPOLL_CLOEXEC = 0x80000;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLLIN = 1;
+const EPOLLOUT = 4;
 const EPOLLET = 0x8000_0000;
 
 // struct epoll_event is packed on x86-64 only.
@@ -48,17 +49,18 @@ export class Readiness implements Disposable {
     return this.#epoll.fd;
   }
 
-  add(fd: number): void {
-    this.#control(EPOLL_CTL_ADD, fd, 'EPOLL_CTL_ADD');
+  /** @param direction What a descriptor's wake-up means: something to read, or room to write. */
+  add(fd: number, direction: 'readable' | 'writable' = 'readable'): void {
+    this.#control(EPOLL_CTL_ADD, fd, 'EPOLL_CTL_ADD', direction === 'readable' ? EPOLLIN : EPOLLOUT);
   }
 
   remove(fd: number): void {
     this.#control(EPOLL_CTL_DEL, fd, 'EPOLL_CTL_DEL');
   }
 
-  #control(operation: number, fd: number, name: string): void {
+  #control(operation: number, fd: number, name: string, events = EPOLLIN): void {
     arena ??= createArena(eventSize * MAX_EVENTS);
-    arena.view.setUint32(0, EPOLLIN | EPOLLET, true);
+    arena.view.setUint32(0, events | EPOLLET, true);
     const result = syscallRaw('epoll_ctl', this.#epoll.fd, operation, fd, arena.address);
     if (result < 0) throw new SyscallError(`epoll_ctl(${name})`, -result);
   }

@@ -10,6 +10,7 @@ const MAP_PRIVATE = 2;
 const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
 const MAP_NORESERVE = 0x4000;
+const MAP_FIXED_NOREPLACE = 0x10_0000;
 
 let knownPageSize: number | undefined;
 
@@ -51,12 +52,17 @@ export class Mapping implements Disposable {
   #disposed = false;
 
   /**
-   * @param length bytes, a multiple of the page size.
-   * @throws SyscallError
+   * @param options `length`: bytes, a multiple of the page size; `address`: where it has to lie.
+   * @throws SyscallError: EEXIST if something lies at the address.
    */
-  constructor(fd: number, options: { length: number; offset?: number; writable: boolean; what: string }) {
+  constructor(
+    fd: number,
+    options: { length: number; offset?: number; address?: number; writable: boolean; what: string },
+  ) {
+    const { length, offset = 0, address } = options;
     const protection = options.writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    const result = syscallRaw('mmap', 0, options.length, protection, MAP_SHARED, fd, options.offset ?? 0);
+    const flags = address === undefined ? MAP_SHARED : MAP_SHARED | MAP_FIXED_NOREPLACE;
+    const result = syscallRaw('mmap', address ?? 0, length, protection, flags, fd, offset);
     if (result < 0) throw new SyscallError(`mmap of ${options.what}`, -result);
     this.address = result;
     this.length = options.length;

@@ -14,6 +14,7 @@ import type { Program } from '../program/program.js';
 import { MapType } from '../uapi/map-types.js';
 import { RecordMap, recordBytes } from './records.js';
 import { bytesCodec, TypedMap, TypedPerCpuMap, TypedQueue } from './typed-map.js';
+import { UserRecordMap } from './user-records.js';
 
 /** What a generated module knows of its object, by the names that it gives to things. */
 export interface ObjectDescription {
@@ -174,6 +175,8 @@ function typedMap(
     case MapType.ringbuf:
     case MapType.perfEventArray:
       return new RecordMap(map, value ?? recordBytes, own);
+    case MapType.userRingbuf:
+      return new UserRecordMap(map, value ?? recordBytes, own);
     case MapType.queue:
     case MapType.stack:
       return new TypedQueue(map, values);
@@ -182,7 +185,6 @@ function typedMap(
     case MapType.arrayOfMaps:
     case MapType.hashOfMaps:
     case MapType.bloomFilter:
-    case MapType.userRingbuf:
     case MapType.arena:
       return map;
     default:
