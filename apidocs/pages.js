@@ -12,6 +12,7 @@ export const pageGroups = {
   'Tracing and history': docs('filter', 'page', 'history', 'api', 'networks', 'fleet'),
   'Beside other tools': docs('prometheus', 'grafana', 'export', 'clickhouse'),
   Balancing: docs('balance-guide', 'balancer', 'reals', 'health', 'bgp', 'balance-api', 'mtu', 'metrics'),
+  'The eBPF library': docs('ebpf/getting-started', 'ebpf/concepts', 'ebpf/programs', 'ebpf/support'),
   'How it works': docs('architecture', 'bench', 'discovery', 'centos8', 'lab', 'dependencies'),
   Libraries: readmes(
     ...['ebpf', 'tracer', 'balancer', 'history', 'server', 'web', 'http', 'config', 'cli'].map(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, unlinkSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, unlinkSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { OptionError, SyscallError } from '../src/errors.js';
 import { insn } from '../src/insn/assembler.js';
@@ -11,6 +11,7 @@ import { createMap, mapFromId, mapIds, openPinnedMap } from '../src/map/open.js'
 import { PerCpuMap } from '../src/map/percpu.js';
 import type { MapSpec } from '../src/object/spec.js';
 import { possibleCpus } from '../src/sys/cpus.js';
+import { Fd } from '../src/sys/fd.js';
 import { kernelAtLeast } from '../src/sys/kernel-version.js';
 import { raiseMemlock } from '../src/sys/memlock.js';
 import { MapFlag, UpdateFlag } from '../src/uapi/flags.js';
@@ -274,6 +275,35 @@ for (const type of [MapType.arrayOfMaps, MapType.hashOfMaps]) {
     assert.equal(outer.clear(5), true);
   });
 }
+
+test('BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_CPUMAP: what packets are sent on to', () => {
+  using devices = createMap(spec(MapType.devmap, 4, 4, 4));
+  using cpus = createMap(spec(MapType.cpumap, 4, 4, 1));
+  // lo has index 1; a CPU's value is the length of its queue.
+  for (const [map, value] of [
+    [devices, 1],
+    [cpus, 64],
+  ] as const) {
+    assert.equal(map.lookup(indexKey(0)), undefined);
+    map.update(indexKey(0), indexKey(value));
+    assert.equal(number(map.lookup(indexKey(0))!), value);
+    assert.equal(map.delete(indexKey(0)), true);
+    assert.equal(map.lookup(indexKey(0)), undefined);
+  }
+  assert.throws(() => devices.update(indexKey(0), indexKey(2 ** 30)), hasCode('EINVAL'));
+});
+
+test('BPF_MAP_TYPE_CGROUP_ARRAY: cgroups go in by the descriptors of their folders', () => {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+  const root = mounts.map((line) => line.split(' ')).find(([, , type]) => type === 'cgroup2')?.[1];
+  assert.ok(root !== undefined, 'cgroup2 is mounted');
+  using map = createMap(spec(MapType.cgroupArray, 4, 4, 2)) as DescriptorMap;
+  using folder = new Fd(openSync(root, 'r'));
+  map.setFd(1, folder.fd);
+  assert.equal(map.clear(1), true);
+  using file = new Fd(openSync('/proc/self/exe', 'r'));
+  assert.throws(() => map.setFd(0, file.fd), SyscallError);
+});
 
 test('a queue gives the oldest element first, a stack the newest', (t) => {
   if (!requireKernel(t, 'BPF_MAP_TYPE_QUEUE', '4.20')) return;

@@ -1,4 +1,4 @@
-/** README's code, as printed, with the package as npm would publish it, in an empty folder. */
+/** The code of README and of docs/ebpf/getting-started.md, as printed, with the package as npm would publish it, in an empty folder. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,14 +23,24 @@ const packageFolder = fileURLToPath(new URL('../../', import.meta.url));
 const modules = join(packageFolder, '../../node_modules');
 let folder = '';
 
-/** README's blocks of a language. */
-function blocks(language: string): string[] {
-  const text = readFileSync(join(packageFolder, 'README.md'), 'utf8');
+const firstSteps = join(packageFolder, '../../docs/ebpf/getting-started.md');
+
+/** A page's blocks of a language. */
+function blocks(language: string, page = join(packageFolder, 'README.md')): string[] {
+  const text = readFileSync(page, 'utf8');
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, code]) => code!);
 }
 
 function shell(command: string, cwd = folder): string {
   return execFileSync('sh', ['-ec', command], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Compiles modules of TypeScript as a user does. */
+function compile(...files: string[]): void {
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  const options = '--strict --target es2022 --lib es2023,esnext.disposable --module nodenext --types node';
+  const types = `--typeRoots ${join(modules, '@types')}`;
+  shell(`${process.execPath} ${join(modules, 'typescript/bin/tsc')} ${options} ${types} ${files.join(' ')}`);
 }
 
 /** Runs a script until it prints a line about a program that is started here; returns how it ended at SIGINT. */
@@ -79,15 +89,24 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 describe("README's code", () => {
   it('compiles and runs as TypeScript', async () => {
     writeFileSync(join(folder, 'main.ts'), blocks('ts')[0]!);
-    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-    const options = '--strict --target es2022 --lib es2023,esnext.disposable --module nodenext --types node';
-    const types = `--typeRoots ${join(modules, '@types')}`;
-    shell(`${process.execPath} ${join(modules, 'typescript/bin/tsc')} ${options} ${types} main.ts hello.ts`);
+    compile('main.ts', 'hello.ts');
     assert.equal(await printsExecutions('main.js'), 'SIGINT');
   });
 
   it('runs as JavaScript that requires the package', async () => {
     writeFileSync(join(folder, 'main.cjs'), blocks('js')[0]!);
     assert.equal(await printsExecutions('main.cjs'), 0);
+  });
+});
+
+describe('the first steps', () => {
+  it('compile and run', () => {
+    writeFileSync(join(folder, 'counts.bpf.c'), blocks('c', firstSteps)[0]!);
+    const commands = blocks('sh', firstSteps).find((text) => text.startsWith('clang'))!;
+    shell(`PATH=${folder}/bin:$PATH; ${commands}`);
+    writeFileSync(join(folder, 'count.ts'), blocks('ts', firstSteps)[0]!);
+    compile('count.ts', 'counts.ts');
+    const lines = shell(`${process.execPath} count.js & while kill -0 $!; do true; done 2>&-; wait $!`);
+    assert.match(lines, /^\d+: [1-9]\d* system calls$/m);
   });
 });
