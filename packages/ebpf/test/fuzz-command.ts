@@ -1,13 +1,16 @@
 /**
- * Fuzzing for as long as wanted: `npm run fuzz -w @weir/ebpf -- --cases N --seed S`. A case that fails is written to a
+ * Fuzzing for as long as wanted: `npm run fuzz -w @weir/ebpf -- --cases N --seed S`. Damaged are all objects that there are: those of the
+ * tests, and those that the packages hold. A case that fails is written to a
  * file and ends the run; `--first INDEX --cases 1` with the same seed repeats it.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { FuzzFailure, fuzz, sample } from './support/fuzz.js';
+import { FuzzFailure, fuzz, sample, sampleOf } from './support/fuzz.js';
 import { fuzzSources } from './support/fuzz-sources.js';
+import { filesBelow, testPrograms } from './support/objects.js';
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +25,13 @@ if (![cases, seed, first].every(Number.isSafeInteger)) {
   process.exit(2);
 }
 
-const samples = fuzzSources.map(sample);
+const sources = new Set([...fuzzSources, ...testPrograms().map((name) => `${name}.bpf.c`)]);
+const committed = ['tracer', 'balancer'].flatMap((name) => {
+  const folder = fileURLToPath(new URL(`../../../${name}/bpf/`, import.meta.url));
+  return filesBelow(folder, '.bpf.o').map((file) => join(folder, file));
+});
+const samples = [...[...sources].map(sample), ...committed.map((path) => sampleOf(path, readFileSync(path)))];
+console.log(`${samples.length} objects`);
 const step = 5_000;
 try {
   for (let done = 0; done < cases!; done += step) {

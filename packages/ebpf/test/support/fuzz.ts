@@ -48,11 +48,15 @@ export interface Sample {
 export function sample(source: string): Sample {
   using object = compileBpf(source, '-mcpu=v2');
   execFileSync('llvm-strip-19', ['-g', object.path]);
-  const bytes = new Uint8Array(readFileSync(object.path));
+  return sampleOf(source, new Uint8Array(readFileSync(object.path)));
+}
+
+/** A sample of an object that has types. */
+export function sampleOf(name: string, bytes: Uint8Array): Sample {
   const elf = ElfFile.parse(bytes);
-  const data = (name: string) => elf.data(elf.section(name)!).slice();
+  const data = (section: string) => elf.data(elf.section(section)!).slice();
   return {
-    name: source,
+    name,
     bytes,
     sections: elf.sections.filter(({ type, size }) => type !== 8 && size > 0),
     btfBytes: data('.BTF'),
