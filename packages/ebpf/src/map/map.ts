@@ -12,7 +12,7 @@ import { type Batch, batchKeys, deleteBatch, lookupBatch, takeBatch, updateBatch
 import { type MapInfo, readMapInfo } from './map-info.js';
 import { walkKeys } from './walk.js';
 
-const { E2BIG, EEXIST, EINVAL, ENOENT, EPERM } = constants.errno;
+const { E2BIG, EBADF, EEXIST, EINVAL, ENOENT, EPERM } = constants.errno;
 
 /** Kinds of which a batch has all keys: other kinds leave out keys without a value. */
 const isHash: ReadonlySet<number> = new Set([
@@ -266,6 +266,8 @@ export class BpfMap implements Disposable, MapShape {
         ? `${what}: the index is beyond max_entries, ${this.maxEntries}`
         : `${what} is full: max_entries is ${this.maxEntries}`;
     }
+    if (errno === EBADF && this.type === MapType.inodeStorage)
+      return `${what}: no open file, or the BPF LSM is not active: boot with bpf among lsm=`;
     if (errno === EPERM) return `${what} may be frozen or opened without this right`;
     if (errno === EINVAL && command === Command.mapDeleteElem)
       return `${what}: its elements cannot be removed`;
