@@ -9,6 +9,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, write
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { repository, run, temporaryFolder } from '@weir/lab';
+import { buildImage } from './container/image.js';
 import { buildExecutable } from './executable/build.js';
 import { type Architecture, architectures, fetchParts, nodeParts } from './executable/parts.js';
 import { thirdPartyLicences } from './inventory/licences.js';
@@ -18,6 +19,7 @@ import { packAll } from './npm/pack.js';
 import { releaseVersion } from './npm/published.js';
 import { buildDeb } from './packages/deb.js';
 import { buildRpm } from './packages/rpm.js';
+import type { TreeSource } from './packages/tree.js';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const git = async (...args: string[]) => (await run('git', args, { cwd: repository })).toString().trim();
@@ -45,17 +47,42 @@ async function archive(parent: string, name: string, into: string, epoch: number
   cpSync(`${tar}.gz`, join(into, `${name}.tar.gz`));
 }
 
-async function buildSystem(arch: Architecture, version: string, epoch: number, into: string): Promise<void> {
-  using temporary = temporaryFolder('weir-release-');
+/** What is made for one architecture, and into where. */
+interface SystemWork {
+  readonly version: string;
+  readonly epoch: number;
+  /** Where the executable is put, which the image is made of later. */
+  readonly work: string;
+  readonly into: string;
+}
+
+async function buildSystem(
+  arch: Architecture,
+  { version, epoch, work, into }: SystemWork,
+): Promise<TreeSource> {
   const name = `weir-${version}-linux-${arch}`;
-  const executable = join(temporary.path, name);
+  const executable = join(work, name);
   say(`${arch}: executable`);
   await buildExecutable(arch, executable);
-  await archive(temporary.path, name, into, epoch);
+  await archive(work, name, into, epoch);
   const source = { executable, parts: await fetchParts(arch), arch, version };
   say(`${arch}: Debian and RPM packages`);
   await buildDeb(source, into, { epoch });
   await buildRpm(source, into, { epoch });
+  return source;
+}
+
+/** The image's layout as one file, which container tools call an OCI archive. */
+async function buildImageArchive(
+  sources: readonly TreeSource[],
+  { version, epoch, work, into }: SystemWork,
+): Promise<void> {
+  say('container image');
+  const layout = join(work, 'image');
+  await buildImage(sources, layout, { version, epoch });
+  const options = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', `--mtime=@${epoch}`];
+  const target = join(into, `weir-${version}-oci.tar`);
+  await run('tar', [...options, '-cf', target, '-C', layout, 'blobs', 'index.json', 'oci-layout']);
 }
 
 function writeSums(folder: string): void {
@@ -76,7 +103,8 @@ What a person has to do, in ${folder}:
   1. gpg --armor --detach-sign SHA256SUMS; rpmsign --addsign *.rpm, and then SHA256SUMS anew
   2. npm publish each weir-*.tgz, weir-ebpf first, with --provenance where the build ran in a CI that npm knows
   3. git push origin v${version}, and attach all files to the release of that tag
-  4. put the .deb and .rpm into the repositories that users have`;
+  4. put the .deb and .rpm into the repositories that users have
+  5. skopeo copy --all oci-archive:weir-${version}-oci.tar docker://REGISTRY/weir:${version}, and sign it there`;
 }
 
 async function main(): Promise<void> {
@@ -113,7 +141,11 @@ async function main(): Promise<void> {
     cyclonedx({ name: 'weir', version, epoch }, components, nodes),
   );
   writeFileSync(join(unfinished, 'THIRD-PARTY-LICENSES.txt'), thirdPartyLicences(components));
-  for (const arch of chosen as Architecture[]) await buildSystem(arch, version, epoch, unfinished);
+  using temporary = temporaryFolder('weir-release-');
+  const work = { version, epoch, work: temporary.path, into: unfinished };
+  const sources: TreeSource[] = [];
+  for (const arch of chosen as Architecture[]) sources.push(await buildSystem(arch, work));
+  await buildImageArchive(sources, work);
   writeSums(unfinished);
   for (const name of readdirSync(unfinished)) renameSync(join(unfinished, name), join(folder, name));
   rmSync(unfinished, { recursive: true });

@@ -1,6 +1,6 @@
 /** The files of a system package, as they lie on the machine. */
 
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { repository, run } from '@weir/lab';
@@ -70,20 +70,35 @@ function put(path: string, text: string | Buffer, mode = 0o644): void {
 /** Compressed without time and name, so that the same text is the same file. */
 export const compress = (text: string): Buffer => gzipSync(text, { level: 9 });
 
-function copy(from: string, to: string, mode: number): void {
+export function copy(from: string, to: string, mode: number): void {
   mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
   copyFileSync(from, to);
   chmodSync(to, mode);
 }
 
+/** Writes the libraries that the executable loads, which are of others and seldom change. */
+export function writeLibraries(root: string, { executable, parts }: TreeSource): void {
+  for (const name of ['duckdb.node', 'libduckdb.so'])
+    copy(join(executable, name), join(root, `usr/lib/weir/${name}`), 0o644);
+  // Beside the executable, it need not be written to a temporary file at each start.
+  copy(parts.koffi, join(root, 'usr/lib/weir/koffi.node'), 0o644);
+}
+
+export function writeExecutable(root: string, { executable }: TreeSource): void {
+  copy(join(executable, 'weir'), join(root, 'usr/lib/weir/weir'), 0o755);
+}
+
+/** Writes the licences of what is in the executable and beside it, into the folder of documents. */
+export function writeLicences(root: string, documents: string, { executable }: TreeSource): void {
+  const name = 'THIRD-PARTY-LICENSES.txt';
+  copy(join(executable, name), join(root, documents, name), 0o644);
+}
+
 /** Writes everything but what dpkg or rpm want to know. */
 export async function writeTree(root: string, layout: Layout, source: TreeSource): Promise<void> {
   const at = (path: string) => join(root, path);
-  copy(join(source.executable, 'weir'), at('usr/lib/weir/weir'), 0o755);
-  for (const name of ['duckdb.node', 'libduckdb.so'])
-    copy(join(source.executable, name), at(`usr/lib/weir/${name}`), 0o644);
-  // Beside the executable, it need not be written to a temporary file at each start.
-  copy(source.parts.koffi, at('usr/lib/weir/koffi.node'), 0o644);
+  writeExecutable(root, source);
+  writeLibraries(root, source);
   copy(system('weir.sh'), at('usr/bin/weir'), 0o755);
   copy(system('weir-serve.service'), at(`${layout.systemdUnits}/weir-serve.service`), 0o644);
   copy(system('weir-balance@.service'), at(`${layout.systemdUnits}/weir-balance@.service`), 0o644);
@@ -104,9 +119,5 @@ export async function writeTree(root: string, layout: Layout, source: TreeSource
   put(at('usr/share/bash-completion/completions/weir'), await completion('bash'));
   put(at(`${layout.zshFunctions}/_weir`), await completion('zsh'));
   put(at('usr/share/fish/vendor_completions.d/weir.fish'), await completion('fish'));
-  mkdirSync(at(layout.documents), { recursive: true });
-  cpSync(
-    join(source.executable, 'THIRD-PARTY-LICENSES.txt'),
-    at(`${layout.documents}/THIRD-PARTY-LICENSES.txt`),
-  );
+  writeLicences(root, layout.documents, source);
 }
