@@ -143,6 +143,7 @@ async function inside(
     (name) => !capabilities[command].some((kept) => name === `cap_${kept.toLowerCase()}`),
   );
   const enter = `set -e
+    trap '[ -z "$!" ] || kill "$!" 2>/dev/null || true' EXIT
     ip link set lo up
     for each in proc sys dev; do mount --rbind /$each $R/$each; done
     mount -t tmpfs none $R/tmp
@@ -180,8 +181,8 @@ describe('the image, unpacked', () => {
 
   test('traces a connection', async () => {
     const { status, stdout, stderr } = await inside(
-      `$weir trace --json --netns /proc/self/ns/net -e connect,fail >$R/tmp/out 2>$R/tmp/err & tracer=$!
-      until grep -qs . $R/tmp/out; do kill -0 $tracer || { cat $R/tmp/err >&2; exit 1; }; curl -s http://127.0.0.1:4242/ || true; sleep 0.2; done
+      `$weir trace --json --netns /proc/self/ns/net -e connect,fail >$R/tmp/out 2>$R/tmp/err & tracer=$!; tries=0
+      until grep -qs . $R/tmp/out; do tries=$((tries + 1)); [ $tries -lt 600 ] && kill -0 $tracer || { cat $R/tmp/err >&2; exit 1; }; curl -s http://127.0.0.1:4242/ || true; sleep 0.2; done
       kill $tracer; wait $tracer || true; cat $R/tmp/out`,
       'trace',
     );

@@ -53,12 +53,12 @@ export class ImageLayout {
     await run('tar', ['--sort=name', ...owner, `--mtime=@${this.#epoch}`, '-cf', archive, '-C', root, '.']);
     const diffId = await digestOf(archive);
     if (compression === 'none') {
-      return { diffId, descriptor: this.#adopt(archive, type('layer.v1.tar'), diffId) };
+      return { diffId, descriptor: this.#place(archive, type('layer.v1.tar'), diffId) };
     }
     await run('gzip', ['-n9', archive]);
     const compressed = `${archive}.gz`;
     const digest = await digestOf(compressed);
-    return { diffId, descriptor: this.#adopt(compressed, type('layer.v1.tar+gzip'), digest) };
+    return { diffId, descriptor: this.#place(compressed, type('layer.v1.tar+gzip'), digest) };
   }
 
   /** Adds a document of OCI, such as `config.v1` or `manifest.v1`. */
@@ -78,7 +78,7 @@ export class ImageLayout {
     writeFileSync(join(this.#folder, 'index.json'), JSON.stringify(index));
   }
 
-  #adopt(path: string, mediaType: string, digest: string): Descriptor {
+  #place(path: string, mediaType: string, digest: string): Descriptor {
     const { size } = statSync(path);
     renameSync(path, join(this.#blobs, digest.slice('sha256:'.length)));
     return { mediaType, digest, size };
