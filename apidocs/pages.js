@@ -11,7 +11,17 @@ export const pageGroups = {
   Commands: docs('trace', 'top', 'query', 'serve', 'balance', 'doctor'),
   'Tracing and history': docs('filter', 'page', 'history', 'api', 'networks', 'fleet'),
   'Beside other tools': docs('prometheus', 'grafana', 'export', 'clickhouse'),
-  Balancing: docs('balance-guide', 'balancer', 'reals', 'health', 'bgp', 'balance-api', 'mtu', 'metrics'),
+  Balancing: docs(
+    'balance-guide',
+    'balancer',
+    'reals',
+    'health',
+    'bgp',
+    'balance-api',
+    'balance-sync',
+    'mtu',
+    'metrics',
+  ),
   'The eBPF library': docs('ebpf/getting-started', 'ebpf/concepts', 'ebpf/programs', 'ebpf/support'),
   'How it works': docs('architecture', 'bench', 'discovery', 'centos8', 'lab', 'dependencies'),
   Libraries: readmes(

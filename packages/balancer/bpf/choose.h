@@ -4,20 +4,11 @@
 
 #include "flow-table.h"
 #include "outcome.h"
+#include "peer-flow.h"
 #include "quic.h"
 #include "ring.h"
 #include "server-id.h"
 #include "stable-udp.h"
-
-struct global_flow {
-	__u32 source[4];
-	__u32 destination[4];
-	__u16 source_port; /* network order */
-	__u16 destination_port;
-	__u8 protocol;
-	__u8 ipv6;
-	__u16 reserved;
-};
 
 /* Handles of the reals that user space assigns to flows, for all CPUs. User space inserts and deletes. */
 struct {
@@ -136,16 +127,10 @@ static __always_inline bool has_rules(const struct vip *vip, const struct packet
 
 static __noinline __u32 find_global_flow(const struct packet *packet)
 {
-	struct global_flow key = {
-		.source_port = packet->source_port,
-		.destination_port = packet->destination_port,
-		.protocol = packet->protocol,
-		.ipv6 = packet->ipv6,
-	};
+	struct global_flow key = {};
 	const __u32 *handle;
 
-	__builtin_memcpy(key.source, packet->source, sizeof(key.source));
-	__builtin_memcpy(key.destination, packet->destination, sizeof(key.destination));
+	set_global_flow(&key, packet);
 	handle = bpf_map_lookup_elem(&global_flows, &key);
 	return handle ? *handle : 0;
 }
@@ -192,6 +177,25 @@ static __always_inline struct real *choose_by_tables(struct cpu *cpu, const stru
 		}
 	}
 	return NULL;
+}
+
+/* Chooses the real of a flow that another balancer has sent; it is known here from now on. */
+static __always_inline struct real *choose_by_peers(struct cpu *cpu, const struct place *place, const struct vip *vip,
+						    const struct packet *packet, bool dry, struct choice *choice)
+{
+	__u32 known = find_peer_flow(packet, place->now);
+	__u32 handle = known & ~FLOW_RULE;
+	struct real *real = real_by_handle(handle);
+
+	if (!real || (!is_member(vip, handle) && !((known & FLOW_RULE) && has_rules(vip, packet))) ||
+	    leaves_real(cpu, vip, packet, handle))
+		return NULL;
+	choice->handle = handle;
+	choice->reason = REASON_PEER_FLOW;
+	count(&cpu->counters.peer_hit);
+	if (!dry)
+		remember_flow(place, packet, known);
+	return real;
 }
 
 /* Chooses the real of an unknown flow. */
@@ -257,6 +261,11 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 	is_by_id = real;
 	if (!real && !(packet->flags & PACKET_SYN)) {
 		real = choose_by_tables(cpu, &place, vip, packet, dry, choice);
+		if (!real && share_flows && remembers) {
+			real = choose_by_peers(cpu, &place, vip, packet, dry, choice);
+			if (real && !dry)
+				report_flow(ctx, packet, choice->handle);
+		}
 		if (real)
 			return real;
 	}
@@ -281,8 +290,11 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 		/* An id or a route leads to any real; a ring to those of the VIP. */
 		__u32 known = choice->handle | (choice->reason == REASON_RING ? 0 : FLOW_RULE);
 
-		if (!is_by_id || recall_flow(&place, true) != known)
+		if (!is_by_id || recall_flow(&place, true) != known) {
 			remember_flow(&place, packet, known);
+			if (share_flows)
+				report_flow(ctx, packet, known);
+		}
 	}
 	return real;
 }

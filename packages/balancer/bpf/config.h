@@ -29,6 +29,8 @@ const volatile bool inline_decapsulation = false;
 const volatile bool use_router_device = false;
 /* Services may translate addresses. */
 const volatile bool use_nat = false;
+/* Other balancers send their flows and get this one's. */
+const volatile bool share_flows = false;
 /* New flows that a CPU remembers in a second. */
 const volatile __u32 new_flow_limit = 0;
 /* A UDP flow that was idle for longer is a new one; ticks of the clock in cpu.h. */

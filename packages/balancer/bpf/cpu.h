@@ -24,6 +24,7 @@ struct counters {
 	__u64 flow_fallback; /* on CPUs without a flow table */
 	__u64 flow_flood;    /* not remembered: too many were new */
 	__u64 global_hit;
+	__u64 peer_hit; /* the flow was unknown, and another balancer had sent it */
 	__u64 udp_migrated;
 	__u64 source_routed;
 	__u64 empty_slot;

@@ -38,6 +38,8 @@ enum reason {
 	REASON_LAST_HOP,
 	/* Dropped: the real's MAC address is not known. */
 	REASON_NO_NEIGHBOUR,
+	/* Another balancer has sent the flow, with its real. */
+	REASON_PEER_FLOW,
 	REASONS,
 };
 

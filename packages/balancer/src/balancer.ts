@@ -40,6 +40,8 @@ import type {
   SourceRoute,
   TableStatus,
 } from './status.js';
+import { type LearnedFlows, PeerFlows } from './sync/peer-flows.js';
+import type { SharedFlow } from './sync/sync-message.js';
 
 export type * from './status.js';
 
@@ -59,6 +61,8 @@ export class Balancer implements Disposable {
   readonly #routers: Routers;
   readonly #neighbours: NatNeighbours | undefined;
   readonly #direct: DirectReals;
+  /** Undefined if flows are not shared. */
+  readonly #peers: PeerFlows | undefined;
 
   /**
    * Opens a balancer. With a `pin` that an earlier process used, it goes on where that one stopped, whether
@@ -107,6 +111,7 @@ export class Balancer implements Disposable {
     this.#routers = new Routers(settings, previous?.state.routerMacs ?? {});
     let programs: BalancerPrograms | undefined;
     let direct: DirectReals | undefined;
+    let peers: PeerFlows | undefined;
     try {
       programs = loadOnOlder(() => new BalancerPrograms(settings, previous));
       this.#programs = programs;
@@ -124,12 +129,15 @@ export class Balancer implements Disposable {
       direct = new DirectReals(hops, isKept, () => this.#tables.directReals());
       this.#direct = direct;
       direct.open();
+      if (settings.syncFlows > 0) peers = new PeerFlows(this.#programs, this.#tables, settings.tcpServerIds);
+      this.#peers = peers;
       lifecycle.attach(this.#programs);
       lifecycle.commit(this.#programs, this.#knowledge());
     } catch (error) {
       this.#routers[Symbol.dispose]();
       this.#neighbours?.[Symbol.dispose]();
       direct?.[Symbol.dispose]();
+      peers?.[Symbol.dispose]();
       programs?.[Symbol.dispose]();
       throw error;
     }
@@ -166,6 +174,7 @@ export class Balancer implements Disposable {
    */
   setServices(changes: readonly (readonly [Service, ServiceSpec])[]): void {
     this.#tables.services.set(changes);
+    this.#peers?.changed();
     this.#direct.update();
     if (changes.some(([, { forwarding }]) => forwarding === 'nat')) this.#neighbours?.ask();
   }
@@ -187,6 +196,7 @@ export class Balancer implements Disposable {
    */
   removeServices(services: readonly Service[]): number {
     const removed = this.#tables.services.remove(services);
+    this.#peers?.changed();
     this.#direct.update();
     return removed;
   }
@@ -263,6 +273,7 @@ export class Balancer implements Disposable {
    * @throws OptionError for a filter that makes no sense; SyscallError
    */
   removeFlows(filter: FlowFilter): AsyncGenerator<FlowsRemoved, void, undefined> {
+    this.#peers?.forget(filter);
     return this.#flows.remove(filter);
   }
 
@@ -272,8 +283,35 @@ export class Balancer implements Disposable {
    * @param flow Addresses and ports as in the client's packets.
    * @throws OptionError if no service has the destination; SyscallError
    */
-  removeFlow(flow: Flow): Promise<number> {
-    return this.#flows.removeOne(flow);
+  async removeFlow(flow: Flow): Promise<number> {
+    const removed = await this.#flows.removeOne(flow);
+    this.#peers?.forgetOne(flow);
+    return removed;
+  }
+
+  /** Number of new flows that {@link newFlows} lost, since it was called too late. */
+  newFlowsLost(): number {
+    return this.#peers?.lost ?? 0;
+  }
+
+  /**
+   * Takes the flows that have become known since the last call, of services without translation. Needs `syncFlows`.
+   *
+   * @throws OptionError without `syncFlows`
+   */
+  newFlows(): SharedFlow[] {
+    return this.#shared().read();
+  }
+
+  /**
+   * Remembers flows of another balancer: packets of those that this one does not know itself go to the same real, while
+   * that belongs to the service. Needs `syncFlows`.
+   *
+   * @param keepMs UDP flows are kept for this time besides their idle time, milliseconds.
+   * @throws OptionError without `syncFlows`; SyscallError
+   */
+  learnFlows(flows: readonly SharedFlow[], keepMs: number): LearnedFlows {
+    return this.#shared().learn(flows, keepMs);
   }
 
   /** All counters except those of services and reals, since the start. */
@@ -421,7 +459,13 @@ export class Balancer implements Disposable {
     this.#direct[Symbol.dispose]();
     this.#lifecycle[Symbol.dispose]();
     this.#flows[Symbol.dispose]();
+    this.#peers?.[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
+  }
+
+  #shared(): PeerFlows {
+    if (this.#peers === undefined) throw new OptionError('sharing flows needs the option syncFlows');
+    return this.#peers;
   }
 
   /** Starts to resolve neighbours where addresses are translated and the host's routes decide. */

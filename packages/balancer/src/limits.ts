@@ -25,6 +25,7 @@ export const ranges = {
   maxServerIds: entries,
   maxSourceRoutes: entries,
   maxGlobalFlows: entries,
+  syncFlows: { least: 0, most: 2 ** 24, default: 0 },
 } as const satisfies Readonly<Record<string, Range>>;
 
 /** Idle times of the option `nat`, seconds. */

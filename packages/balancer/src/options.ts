@@ -86,6 +86,11 @@ export interface BalancerOptions {
    * The largest number of global flows, 1 to 2^24; a new one replaces the least recently used. Default 65536.
    */
   readonly maxGlobalFlows?: number;
+  /**
+   * Number of flows of other balancers that are remembered, 0 to 2^24: {@link Balancer.learnFlows} and {@link Balancer.newFlows}
+   * share flows. A new one replaces the least recently used. Default 0: flows are not shared, and cost nothing.
+   */
+  readonly syncFlows?: number;
 }
 
 /** A device with its own next hop. */

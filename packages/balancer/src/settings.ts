@@ -45,6 +45,8 @@ export interface BalancerSettings {
   readonly serverIdSlots: number;
   readonly maxSourceRoutes: number;
   readonly maxGlobalFlows: number;
+  /** Flows of other balancers that are remembered; 0 if none are shared. */
+  readonly syncFlows: number;
 }
 
 type NextHopOptions = { readonly [Key in keyof BalancerSettings['nextHop']]?: string | undefined };
@@ -112,6 +114,7 @@ export function parseOptions(
     serverIdSlots: idSlotCount(inRange('maxServerIds', options.maxServerIds)),
     maxSourceRoutes: inRange('maxSourceRoutes', options.maxSourceRoutes),
     maxGlobalFlows: inRange('maxGlobalFlows', options.maxGlobalFlows),
+    syncFlows: inRange('syncFlows', options.syncFlows),
   };
 }
 

@@ -412,3 +412,21 @@ test('the published schema is the one by which files are checked', () => {
   const file = readFileSync(new URL('../../weir-balance.schema.json', import.meta.url), 'utf8');
   assert.equal(file, jsonSchemaText(), 'run npm run build:schema');
 });
+
+test('sync has defaults, and wrong ways to reach others are found on their line', () => {
+  const sync = (text: string) => `${noVips}sync: ${text}\n`;
+  const key = 'keyFile: /etc/weir/key';
+  const good = parseConfig(sync(`{listen: '10.0.0.1:8850', peers: ['10.0.0.2:8850'], ${key}}`)).sync;
+  assert.deepEqual(
+    [good?.flows, good?.refresh, good?.rate, good?.mtu, good?.peers],
+    [1_000_000, 60_000, 50_000, 1500, [{ host: '10.0.0.2', port: 8850 }]],
+  );
+  const bad = [
+    ['', /^3:\d+: .*either peers or multicast/],
+    ["peers: ['[fd00::2]:8850'], ", /^3:\d+: .*one family/],
+    ["peers: ['10.0.0.2:0'], ", /^3:\d+: .*a port from 1/],
+    ['multicast: {group: 10.0.0.9, interface: 10.0.0.1}, ', /^3:\d+: .*multicast address/],
+  ] as const;
+  for (const [text, message] of bad)
+    assert.match(problems(sync(`{listen: '10.0.0.1:8850', ${text}${key}}`))[0] ?? '', message, text);
+});

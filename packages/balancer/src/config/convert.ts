@@ -16,7 +16,7 @@ export function programOptions({ encapsulation, nat, options }: Config): Balance
 
 /** Options of a balancer that outlives its process, pinned under the name in the configuration. */
 export function openOptions(config: Config): BalancerOptions {
-  const { name, mode, chain, router } = config;
+  const { name, mode, chain, router, sync } = config;
   const interfaces = devicesOf(config).map((device) => ({
     name: device.name,
     ...nextHop(device.router),
@@ -29,6 +29,7 @@ export function openOptions(config: Config): BalancerOptions {
     ...(chain !== undefined && { chain }),
     ...nextHop(router),
     ...through(config),
+    ...(sync !== undefined && { syncFlows: sync.flows }),
     pin: name,
   };
 }

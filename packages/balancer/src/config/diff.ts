@@ -42,6 +42,7 @@ const fixedKeys = [
   'nat',
   'probes',
   'routes',
+  'sync',
   'control',
   'api',
 ] as const;

@@ -30,6 +30,7 @@ import { forwardings, serviceFlags, vipName } from '../service.js';
 import { apiSchema } from './api-schema.js';
 import { name, router, servicePort, statuses } from './fields.js';
 import { type SourceConfig, sourceSchema } from './source-schema.js';
+import { syncSchema } from './sync-schema.js';
 
 const protocol = z.enum(['tcp', 'udp']);
 
@@ -236,8 +237,8 @@ type PlacedOption =
       | 'routerInterface'
       | 'gue'
       | 'gre'
-      | 'gre'
       | 'nat'
+      | 'syncFlows'
     )
   | ('pin' | 'pinRoot' | 'forgetFlows' | 'callsNext');
 
@@ -460,6 +461,7 @@ export const configSchema = z
     onChange: command
       .exactOptional()
       .describe('A program and its arguments, run when a VIP can be served, and when it no longer can.'),
+    sync: syncSchema.exactOptional().describe('Flows are shared with other balancers of the same VIPs.'),
     metrics: z
       .strictObject({ listen: listen.describe('The address of the server, such as 127.0.0.1:9435.') })
       .exactOptional()

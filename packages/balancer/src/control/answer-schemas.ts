@@ -89,6 +89,10 @@ export const statusAnswer = z.strictObject({
   vips: z.array(vipStatus),
   counters: counters.describe('Counts since the start.'),
   rates: counters.describe('Counts a second; all 0 without rates.'),
+  sync: z
+    .looseObject({ sentFlows: z.int(), receivedFlows: z.int(), refused: counters, learned: counters })
+    .exactOptional()
+    .describe('Flows shared with other balancers, counted since the start.'),
 });
 
 const explanation = z.strictObject({

@@ -18,6 +18,7 @@ import type { MetricsServer } from '../metrics/metrics-server.js';
 import { type Service, serviceName } from '../service.js';
 import { RealSources } from '../sources/real-sources.js';
 import type { Lookup, ServiceStatus } from '../status.js';
+import type { FlowSync } from '../sync/flow-sync.js';
 import { Announcements } from './announcements.js';
 import { commandsOf, refuseNewCommands, refuseNewTokens, tokensOf } from './commands.js';
 import { Controller } from './controller.js';
@@ -42,6 +43,7 @@ import { LazyProbeTunnel } from './probe-source.js';
 import { followSources, refuseProblems } from './sourced-reals.js';
 import { type ControlState, StateFile } from './state-file.js';
 import { counterRates, elapsed, type Status, takeSample, vipStatuses } from './status-report.js';
+import { startSync } from './synced-flows.js';
 
 /** Options of {@link Daemon}. */
 export interface DaemonOptions {
@@ -100,6 +102,7 @@ export class Daemon {
   /** Reals of sources are about to be looked at. */
   #looking = false;
   #metrics: MetricsServer | undefined;
+  #sync: FlowSync | undefined;
   /** The last change in progress: changes are made one after another. */
   #changing: Promise<unknown> = Promise.resolve();
 
@@ -133,8 +136,10 @@ export class Daemon {
     // What sources have named meanwhile.
     changed();
     try {
+      daemon.#sync = await startSync(config, daemon.#balancer, (line) => daemon.#log(line));
       daemon.#metrics = await daemon.#listen(config);
     } catch (error) {
+      await daemon.#sync?.[Symbol.asyncDispose]();
       daemon.#rollback();
       throw error;
     }
@@ -343,6 +348,7 @@ export class Daemon {
       cpus: this.#balancer.cpuCounters(),
       counters: after.counters,
       rates: counterRates(before, after),
+      ...(this.#sync !== undefined && { sync: this.#sync.status() }),
     };
   }
 
@@ -351,6 +357,7 @@ export class Daemon {
     await this.#alone(async () => {
       if (detach) await this.#announcements.withdraw();
       await this.#metrics?.[Symbol.asyncDispose]();
+      await this.#sync?.[Symbol.asyncDispose]();
       this.#release();
       if (detach) {
         this.#stateFile.remove();
@@ -432,7 +439,8 @@ export class Daemon {
 
   #listen(config: Config): Promise<MetricsServer | undefined> {
     const sources = () => this.#sources.statuses();
-    return listenForMetrics(config, this.#balancer, this.#services, sources, this.#options.version);
+    const sync = () => this.#sync?.status();
+    return listenForMetrics(config, this.#balancer, this.#services, { sources, sync }, this.#options.version);
   }
 
   /** After a failed start: keeps an earlier process's balancer, and removes a new one. */

@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.js';
 import type { CheckedServices } from '../health/checked-services.js';
 import type { MetricsServer } from '../metrics/metrics-server.js';
 import type { ServiceSource } from '../sources/real-sources.js';
+import type { SyncStatus } from '../sync/flow-sync.js';
 
 /**
  * Starts the server; returns undefined without `metrics`. @throws Error of the system if it cannot listen on the address.
@@ -12,7 +13,7 @@ export async function listenForMetrics(
   { metrics }: Config,
   balancer: Balancer,
   services: CheckedServices,
-  sources: () => readonly ServiceSource[],
+  { sources, sync }: { sources(): readonly ServiceSource[]; sync(): SyncStatus | undefined },
   version: string,
 ): Promise<MetricsServer | undefined> {
   if (metrics === undefined) return undefined;
@@ -25,6 +26,7 @@ export async function listenForMetrics(
     cpuCounters: () => balancer.cpuCounters(),
     health: () => services.health(),
     sources,
+    sync,
     version,
   };
   return await MetricsServer.listen(() => metricsText(source), metrics.listen.port, metrics.listen.host);

@@ -10,6 +10,7 @@ import type { RouterStatus } from '../next-hop/router.js';
 import { realKey, serviceName } from '../service.js';
 import type { SourceStatus } from '../sources/source-follower.js';
 import type { TableStatus } from '../status.js';
+import type { SyncStatus } from '../sync/flow-sync.js';
 import { expiryText } from './describe.js';
 
 /** Traffic since the start, and its rates. */
@@ -94,6 +95,8 @@ export interface Status {
   readonly counters: Counters;
   /** Counts a second; all 0 without rates. */
   readonly rates: Counters;
+  /** Flows shared with other balancers; absent without `sync`. */
+  readonly sync?: SyncStatus;
 }
 
 /** A balancer's counters at one moment. */

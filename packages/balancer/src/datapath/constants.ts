@@ -36,6 +36,7 @@ export function setConstants(
   setGlobal(spec, 'tcp_server_ids', settings.tcpServerIds);
   setGlobal(spec, 'inline_decapsulation', settings.inlineDecapsulation);
   setGlobal(spec, 'address_hash_start', settings.hashMaxVips);
+  setGlobal(spec, 'share_flows', settings.syncFlows > 0);
   setGlobal(spec, 'new_flow_limit', settings.newFlowLimit);
   setGlobal(spec, 'udp_idle_ticks', udpIdleTicks);
   setGlobal(spec, 'touch_ticks', Math.floor(udpIdleTicks / touchesWhileIdle));

@@ -39,6 +39,7 @@ const reasonNames = {
   [Reason.REASON_NAT_LAST_HOP]: 'nat-last-hop',
   [Reason.REASON_LAST_HOP]: 'last-hop',
   [Reason.REASON_NO_NEIGHBOUR]: 'no-neighbour',
+  [Reason.REASON_PEER_FLOW]: 'peer-flow',
 } as const;
 
 /** The reason for a packet's verdict. The reasons from `quic-id` to `ring-flood` name what chose its real. */

@@ -223,6 +223,8 @@ export class BalancerPrograms implements Disposable {
       ...(nat && natMaxEntries(nat, maxReals, this.cpuCount)),
       cpus: this.cpuCount + 1,
       captures: this.cpuCount,
+      new_flows: this.cpuCount,
+      peer_flows: Math.max(1, settings.syncFlows),
       flow_tables: this.cpuCount,
       flow_addresses: this.cpuCount,
       fallback_flows: settings.fallbackFlows,

@@ -29,6 +29,7 @@ const texts = {
   'nat-last-hop': 'its last hop',
   'last-hop': 'its last hop, out of a tunnel',
   'no-neighbour': "the real's MAC address is not known",
+  'peer-flow': 'known flow of another balancer',
 } satisfies Readonly<Record<ReasonName, string>>;
 
 /** The reasons, as `weir balance capture --reason` and the API have them. */

@@ -37,7 +37,8 @@ export const Reason = {
   REASON_NAT_LAST_HOP: 20,
   REASON_LAST_HOP: 21,
   REASON_NO_NEIGHBOUR: 22,
-  REASONS: 23,
+  REASON_PEER_FLOW: 23,
+  REASONS: 24,
 } as const;
 /** A value of `enum reason`; a kernel side that is newer may send others. */
 export type Reason = (typeof Reason)[keyof typeof Reason];
@@ -290,6 +291,7 @@ export interface Counters {
   flowFallback: number;
   flowFlood: number;
   globalHit: number;
+  peerHit: number;
   udpMigrated: number;
   sourceRouted: number;
   emptySlot: number;
@@ -324,7 +326,7 @@ export interface Counters {
 }
 
 /** Bytes of `struct counters`. */
-export const sizeofCounters = 368;
+export const sizeofCounters = 376;
 
 /** Where the fields of `struct counters` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCounters = {
@@ -343,37 +345,38 @@ export const offsetsCounters = {
   flowFallback: 96,
   flowFlood: 104,
   globalHit: 112,
-  udpMigrated: 120,
-  sourceRouted: 128,
-  emptySlot: 136,
-  encapsulationFailed: 144,
-  local: 152,
-  decapsulated: 160,
-  lastHop: 168,
-  noNeighbour: 176,
-  quicId: 184,
-  quicInitial: 192,
-  quicWithoutId: 200,
-  quicUnknownId: 208,
-  quicVersion1: 216,
-  quicVersion2: 224,
-  quicVersion3: 232,
-  serverId: 240,
-  serverWithoutId: 248,
-  serverUnknownId: 256,
-  stableUdp: 264,
-  stableUdpWithoutId: 272,
-  stableUdpUnknownId: 280,
-  icmpSmallMtu: 288,
-  natCreated: 296,
-  natExpired: 304,
-  natYielded: 312,
-  natExhausted: 320,
-  natUnknown: 328,
-  natLastHop: 336,
-  natNoNextHop: 344,
-  natReplies: 352,
-  natReplyBytes: 360,
+  peerHit: 120,
+  udpMigrated: 128,
+  sourceRouted: 136,
+  emptySlot: 144,
+  encapsulationFailed: 152,
+  local: 160,
+  decapsulated: 168,
+  lastHop: 176,
+  noNeighbour: 184,
+  quicId: 192,
+  quicInitial: 200,
+  quicWithoutId: 208,
+  quicUnknownId: 216,
+  quicVersion1: 224,
+  quicVersion2: 232,
+  quicVersion3: 240,
+  serverId: 248,
+  serverWithoutId: 256,
+  serverUnknownId: 264,
+  stableUdp: 272,
+  stableUdpWithoutId: 280,
+  stableUdpUnknownId: 288,
+  icmpSmallMtu: 296,
+  natCreated: 304,
+  natExpired: 312,
+  natYielded: 320,
+  natExhausted: 328,
+  natUnknown: 336,
+  natLastHop: 344,
+  natNoNextHop: 352,
+  natReplies: 360,
+  natReplyBytes: 368,
 } as const;
 
 /** Decodes `struct counters` into a new object, or into one that is given, with all it contains. */
@@ -395,37 +398,38 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
       flowFallback: view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296,
       flowFlood: view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296,
       globalHit: view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296,
-      udpMigrated: view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296,
-      sourceRouted: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
-      emptySlot: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
-      encapsulationFailed: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
-      local: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
-      decapsulated: view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296,
-      lastHop: view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296,
-      noNeighbour: view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296,
-      quicId: view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296,
-      quicInitial: view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296,
-      quicWithoutId: view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296,
-      quicUnknownId: view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296,
-      quicVersion1: view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296,
-      quicVersion2: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
-      quicVersion3: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
-      serverId: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
-      serverWithoutId: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
-      serverUnknownId: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
-      stableUdp: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
-      stableUdpWithoutId: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
-      stableUdpUnknownId: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
-      icmpSmallMtu: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
-      natCreated: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
-      natExpired: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
-      natYielded: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
-      natExhausted: view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296,
-      natUnknown: view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296,
-      natLastHop: view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296,
-      natNoNextHop: view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296,
-      natReplies: view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296,
-      natReplyBytes: view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296,
+      peerHit: view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296,
+      udpMigrated: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
+      sourceRouted: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
+      emptySlot: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
+      encapsulationFailed: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
+      local: view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296,
+      decapsulated: view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296,
+      lastHop: view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296,
+      noNeighbour: view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296,
+      quicId: view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296,
+      quicInitial: view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296,
+      quicWithoutId: view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296,
+      quicUnknownId: view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296,
+      quicVersion1: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
+      quicVersion2: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
+      quicVersion3: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
+      serverId: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
+      serverWithoutId: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
+      serverUnknownId: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
+      stableUdp: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
+      stableUdpWithoutId: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
+      stableUdpUnknownId: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
+      icmpSmallMtu: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
+      natCreated: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
+      natExpired: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
+      natYielded: view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296,
+      natExhausted: view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296,
+      natUnknown: view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296,
+      natLastHop: view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296,
+      natNoNextHop: view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296,
+      natReplies: view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296,
+      natReplyBytes: view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296,
     };
   }
   into.packets = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -443,37 +447,38 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
   into.flowFallback = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
   into.flowFlood = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
   into.globalHit = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-  into.udpMigrated = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-  into.sourceRouted = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-  into.emptySlot = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-  into.encapsulationFailed = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-  into.local = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-  into.decapsulated = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
-  into.lastHop = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
-  into.noNeighbour = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
-  into.quicId = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
-  into.quicInitial = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-  into.quicWithoutId = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
-  into.quicUnknownId = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
-  into.quicVersion1 = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
-  into.quicVersion2 = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
-  into.quicVersion3 = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
-  into.serverId = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-  into.serverWithoutId = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-  into.serverUnknownId = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-  into.stableUdp = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-  into.stableUdpWithoutId = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-  into.stableUdpUnknownId = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-  into.icmpSmallMtu = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-  into.natCreated = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-  into.natExpired = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-  into.natYielded = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-  into.natExhausted = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
-  into.natUnknown = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
-  into.natLastHop = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
-  into.natNoNextHop = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
-  into.natReplies = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
-  into.natReplyBytes = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
+  into.peerHit = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
+  into.udpMigrated = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+  into.sourceRouted = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+  into.emptySlot = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+  into.encapsulationFailed = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+  into.local = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+  into.decapsulated = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
+  into.lastHop = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+  into.noNeighbour = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
+  into.quicId = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+  into.quicInitial = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
+  into.quicWithoutId = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
+  into.quicUnknownId = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
+  into.quicVersion1 = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
+  into.quicVersion2 = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
+  into.quicVersion3 = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+  into.serverId = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+  into.serverWithoutId = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+  into.serverUnknownId = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+  into.stableUdp = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+  into.stableUdpWithoutId = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+  into.stableUdpUnknownId = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+  into.icmpSmallMtu = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+  into.natCreated = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+  into.natExpired = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+  into.natYielded = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+  into.natExhausted = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+  into.natUnknown = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+  into.natLastHop = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+  into.natNoNextHop = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
+  into.natReplies = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
+  into.natReplyBytes = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
   return into;
 }
 
@@ -509,68 +514,70 @@ export function writeCounters(view: DataView, offset: number, value: Counters): 
   view.setUint32(offset + 108, Math.floor(value.flowFlood / 4294967296), true);
   view.setUint32(offset + 112, value.globalHit, true);
   view.setUint32(offset + 116, Math.floor(value.globalHit / 4294967296), true);
-  view.setUint32(offset + 120, value.udpMigrated, true);
-  view.setUint32(offset + 124, Math.floor(value.udpMigrated / 4294967296), true);
-  view.setUint32(offset + 128, value.sourceRouted, true);
-  view.setUint32(offset + 132, Math.floor(value.sourceRouted / 4294967296), true);
-  view.setUint32(offset + 136, value.emptySlot, true);
-  view.setUint32(offset + 140, Math.floor(value.emptySlot / 4294967296), true);
-  view.setUint32(offset + 144, value.encapsulationFailed, true);
-  view.setUint32(offset + 148, Math.floor(value.encapsulationFailed / 4294967296), true);
-  view.setUint32(offset + 152, value.local, true);
-  view.setUint32(offset + 156, Math.floor(value.local / 4294967296), true);
-  view.setUint32(offset + 160, value.decapsulated, true);
-  view.setUint32(offset + 164, Math.floor(value.decapsulated / 4294967296), true);
-  view.setUint32(offset + 168, value.lastHop, true);
-  view.setUint32(offset + 172, Math.floor(value.lastHop / 4294967296), true);
-  view.setUint32(offset + 176, value.noNeighbour, true);
-  view.setUint32(offset + 180, Math.floor(value.noNeighbour / 4294967296), true);
-  view.setUint32(offset + 184, value.quicId, true);
-  view.setUint32(offset + 188, Math.floor(value.quicId / 4294967296), true);
-  view.setUint32(offset + 192, value.quicInitial, true);
-  view.setUint32(offset + 196, Math.floor(value.quicInitial / 4294967296), true);
-  view.setUint32(offset + 200, value.quicWithoutId, true);
-  view.setUint32(offset + 204, Math.floor(value.quicWithoutId / 4294967296), true);
-  view.setUint32(offset + 208, value.quicUnknownId, true);
-  view.setUint32(offset + 212, Math.floor(value.quicUnknownId / 4294967296), true);
-  view.setUint32(offset + 216, value.quicVersion1, true);
-  view.setUint32(offset + 220, Math.floor(value.quicVersion1 / 4294967296), true);
-  view.setUint32(offset + 224, value.quicVersion2, true);
-  view.setUint32(offset + 228, Math.floor(value.quicVersion2 / 4294967296), true);
-  view.setUint32(offset + 232, value.quicVersion3, true);
-  view.setUint32(offset + 236, Math.floor(value.quicVersion3 / 4294967296), true);
-  view.setUint32(offset + 240, value.serverId, true);
-  view.setUint32(offset + 244, Math.floor(value.serverId / 4294967296), true);
-  view.setUint32(offset + 248, value.serverWithoutId, true);
-  view.setUint32(offset + 252, Math.floor(value.serverWithoutId / 4294967296), true);
-  view.setUint32(offset + 256, value.serverUnknownId, true);
-  view.setUint32(offset + 260, Math.floor(value.serverUnknownId / 4294967296), true);
-  view.setUint32(offset + 264, value.stableUdp, true);
-  view.setUint32(offset + 268, Math.floor(value.stableUdp / 4294967296), true);
-  view.setUint32(offset + 272, value.stableUdpWithoutId, true);
-  view.setUint32(offset + 276, Math.floor(value.stableUdpWithoutId / 4294967296), true);
-  view.setUint32(offset + 280, value.stableUdpUnknownId, true);
-  view.setUint32(offset + 284, Math.floor(value.stableUdpUnknownId / 4294967296), true);
-  view.setUint32(offset + 288, value.icmpSmallMtu, true);
-  view.setUint32(offset + 292, Math.floor(value.icmpSmallMtu / 4294967296), true);
-  view.setUint32(offset + 296, value.natCreated, true);
-  view.setUint32(offset + 300, Math.floor(value.natCreated / 4294967296), true);
-  view.setUint32(offset + 304, value.natExpired, true);
-  view.setUint32(offset + 308, Math.floor(value.natExpired / 4294967296), true);
-  view.setUint32(offset + 312, value.natYielded, true);
-  view.setUint32(offset + 316, Math.floor(value.natYielded / 4294967296), true);
-  view.setUint32(offset + 320, value.natExhausted, true);
-  view.setUint32(offset + 324, Math.floor(value.natExhausted / 4294967296), true);
-  view.setUint32(offset + 328, value.natUnknown, true);
-  view.setUint32(offset + 332, Math.floor(value.natUnknown / 4294967296), true);
-  view.setUint32(offset + 336, value.natLastHop, true);
-  view.setUint32(offset + 340, Math.floor(value.natLastHop / 4294967296), true);
-  view.setUint32(offset + 344, value.natNoNextHop, true);
-  view.setUint32(offset + 348, Math.floor(value.natNoNextHop / 4294967296), true);
-  view.setUint32(offset + 352, value.natReplies, true);
-  view.setUint32(offset + 356, Math.floor(value.natReplies / 4294967296), true);
-  view.setUint32(offset + 360, value.natReplyBytes, true);
-  view.setUint32(offset + 364, Math.floor(value.natReplyBytes / 4294967296), true);
+  view.setUint32(offset + 120, value.peerHit, true);
+  view.setUint32(offset + 124, Math.floor(value.peerHit / 4294967296), true);
+  view.setUint32(offset + 128, value.udpMigrated, true);
+  view.setUint32(offset + 132, Math.floor(value.udpMigrated / 4294967296), true);
+  view.setUint32(offset + 136, value.sourceRouted, true);
+  view.setUint32(offset + 140, Math.floor(value.sourceRouted / 4294967296), true);
+  view.setUint32(offset + 144, value.emptySlot, true);
+  view.setUint32(offset + 148, Math.floor(value.emptySlot / 4294967296), true);
+  view.setUint32(offset + 152, value.encapsulationFailed, true);
+  view.setUint32(offset + 156, Math.floor(value.encapsulationFailed / 4294967296), true);
+  view.setUint32(offset + 160, value.local, true);
+  view.setUint32(offset + 164, Math.floor(value.local / 4294967296), true);
+  view.setUint32(offset + 168, value.decapsulated, true);
+  view.setUint32(offset + 172, Math.floor(value.decapsulated / 4294967296), true);
+  view.setUint32(offset + 176, value.lastHop, true);
+  view.setUint32(offset + 180, Math.floor(value.lastHop / 4294967296), true);
+  view.setUint32(offset + 184, value.noNeighbour, true);
+  view.setUint32(offset + 188, Math.floor(value.noNeighbour / 4294967296), true);
+  view.setUint32(offset + 192, value.quicId, true);
+  view.setUint32(offset + 196, Math.floor(value.quicId / 4294967296), true);
+  view.setUint32(offset + 200, value.quicInitial, true);
+  view.setUint32(offset + 204, Math.floor(value.quicInitial / 4294967296), true);
+  view.setUint32(offset + 208, value.quicWithoutId, true);
+  view.setUint32(offset + 212, Math.floor(value.quicWithoutId / 4294967296), true);
+  view.setUint32(offset + 216, value.quicUnknownId, true);
+  view.setUint32(offset + 220, Math.floor(value.quicUnknownId / 4294967296), true);
+  view.setUint32(offset + 224, value.quicVersion1, true);
+  view.setUint32(offset + 228, Math.floor(value.quicVersion1 / 4294967296), true);
+  view.setUint32(offset + 232, value.quicVersion2, true);
+  view.setUint32(offset + 236, Math.floor(value.quicVersion2 / 4294967296), true);
+  view.setUint32(offset + 240, value.quicVersion3, true);
+  view.setUint32(offset + 244, Math.floor(value.quicVersion3 / 4294967296), true);
+  view.setUint32(offset + 248, value.serverId, true);
+  view.setUint32(offset + 252, Math.floor(value.serverId / 4294967296), true);
+  view.setUint32(offset + 256, value.serverWithoutId, true);
+  view.setUint32(offset + 260, Math.floor(value.serverWithoutId / 4294967296), true);
+  view.setUint32(offset + 264, value.serverUnknownId, true);
+  view.setUint32(offset + 268, Math.floor(value.serverUnknownId / 4294967296), true);
+  view.setUint32(offset + 272, value.stableUdp, true);
+  view.setUint32(offset + 276, Math.floor(value.stableUdp / 4294967296), true);
+  view.setUint32(offset + 280, value.stableUdpWithoutId, true);
+  view.setUint32(offset + 284, Math.floor(value.stableUdpWithoutId / 4294967296), true);
+  view.setUint32(offset + 288, value.stableUdpUnknownId, true);
+  view.setUint32(offset + 292, Math.floor(value.stableUdpUnknownId / 4294967296), true);
+  view.setUint32(offset + 296, value.icmpSmallMtu, true);
+  view.setUint32(offset + 300, Math.floor(value.icmpSmallMtu / 4294967296), true);
+  view.setUint32(offset + 304, value.natCreated, true);
+  view.setUint32(offset + 308, Math.floor(value.natCreated / 4294967296), true);
+  view.setUint32(offset + 312, value.natExpired, true);
+  view.setUint32(offset + 316, Math.floor(value.natExpired / 4294967296), true);
+  view.setUint32(offset + 320, value.natYielded, true);
+  view.setUint32(offset + 324, Math.floor(value.natYielded / 4294967296), true);
+  view.setUint32(offset + 328, value.natExhausted, true);
+  view.setUint32(offset + 332, Math.floor(value.natExhausted / 4294967296), true);
+  view.setUint32(offset + 336, value.natUnknown, true);
+  view.setUint32(offset + 340, Math.floor(value.natUnknown / 4294967296), true);
+  view.setUint32(offset + 344, value.natLastHop, true);
+  view.setUint32(offset + 348, Math.floor(value.natLastHop / 4294967296), true);
+  view.setUint32(offset + 352, value.natNoNextHop, true);
+  view.setUint32(offset + 356, Math.floor(value.natNoNextHop / 4294967296), true);
+  view.setUint32(offset + 360, value.natReplies, true);
+  view.setUint32(offset + 364, Math.floor(value.natReplies / 4294967296), true);
+  view.setUint32(offset + 368, value.natReplyBytes, true);
+  view.setUint32(offset + 372, Math.floor(value.natReplyBytes / 4294967296), true);
 }
 
 /** `struct traffic` */
@@ -666,7 +673,7 @@ export interface Cpu {
 }
 
 /** Bytes of `struct cpu`. */
-export const sizeofCpu = 655856;
+export const sizeofCpu = 655864;
 
 /** Where the fields of `struct cpu` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCpu = {
@@ -682,10 +689,10 @@ export const offsetsCpu = {
   packet: 56,
   vipKey: 104,
   counters: 128,
-  vips: 496,
-  reals: 66032,
-  vipMisses: 328176,
-  realMisses: 393712,
+  vips: 504,
+  reals: 66040,
+  vipMisses: 328184,
+  realMisses: 393720,
 } as const;
 
 /** Decodes `struct cpu` into a new object, or into one that is given, with all it contains. */
@@ -704,10 +711,10 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
       packet: readPacket(view, offset + 56),
       vipKey: readVipKey(view, offset + 104),
       counters: readCounters(view, offset + 128),
-      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 496 + i * 16)),
-      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66032 + i * 16)),
-      vipMisses: readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328176 + i * 16)),
-      realMisses: readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393712 + i * 16)),
+      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 504 + i * 16)),
+      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66040 + i * 16)),
+      vipMisses: readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328184 + i * 16)),
+      realMisses: readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393720 + i * 16)),
     };
   }
   into.jiffies = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -722,16 +729,16 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
   readPacket(view, offset + 56, into.packet);
   readVipKey(view, offset + 104, into.vipKey);
   readCounters(view, offset + 128, into.counters);
-  readElements(into.vips, (i) => readTraffic(view, offset + 496 + i * 16));
-  readElements(into.reals, (i) => readTraffic(view, offset + 66032 + i * 16));
-  readElements(into.vipMisses, (i) => readMisses(view, offset + 328176 + i * 16));
-  readElements(into.realMisses, (i) => readMisses(view, offset + 393712 + i * 16));
+  readElements(into.vips, (i) => readTraffic(view, offset + 504 + i * 16));
+  readElements(into.reals, (i) => readTraffic(view, offset + 66040 + i * 16));
+  readElements(into.vipMisses, (i) => readMisses(view, offset + 328184 + i * 16));
+  readElements(into.realMisses, (i) => readMisses(view, offset + 393720 + i * 16));
   return into;
 }
 
 /** Encodes `struct cpu`; bytes between the fields become zero. */
 export function writeCpu(view: DataView, offset: number, value: Cpu): void {
-  zeroBytes(view, offset, 655856);
+  zeroBytes(view, offset, 655864);
   view.setUint32(offset, value.jiffies, true);
   view.setUint32(offset + 4, Math.floor(value.jiffies / 4294967296), true);
   view.setUint32(offset + 8, value.windowNs, true);
@@ -746,10 +753,10 @@ export function writeCpu(view: DataView, offset: number, value: Cpu): void {
   writePacket(view, offset + 56, value.packet);
   writeVipKey(view, offset + 104, value.vipKey);
   writeCounters(view, offset + 128, value.counters);
-  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 496 + i * 16, item));
-  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 66032 + i * 16, item));
-  writeElements(value.vipMisses, 4096, (i, item) => writeMisses(view, offset + 328176 + i * 16, item));
-  writeElements(value.realMisses, 16384, (i, item) => writeMisses(view, offset + 393712 + i * 16, item));
+  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 504 + i * 16, item));
+  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 66040 + i * 16, item));
+  writeElements(value.vipMisses, 4096, (i, item) => writeMisses(view, offset + 328184 + i * 16, item));
+  writeElements(value.realMisses, 16384, (i, item) => writeMisses(view, offset + 393720 + i * 16, item));
 }
 
 /** Many of `struct cpu`, one array a field. Elements from `length` on mean nothing. */
@@ -797,6 +804,7 @@ export class CpuColumns {
   readonly countersFlowFallback: Float64Array;
   readonly countersFlowFlood: Float64Array;
   readonly countersGlobalHit: Float64Array;
+  readonly countersPeerHit: Float64Array;
   readonly countersUdpMigrated: Float64Array;
   readonly countersSourceRouted: Float64Array;
   readonly countersEmptySlot: Float64Array;
@@ -876,6 +884,7 @@ export class CpuColumns {
     this.countersFlowFallback = new Float64Array(capacity);
     this.countersFlowFlood = new Float64Array(capacity);
     this.countersGlobalHit = new Float64Array(capacity);
+    this.countersPeerHit = new Float64Array(capacity);
     this.countersUdpMigrated = new Float64Array(capacity);
     this.countersSourceRouted = new Float64Array(capacity);
     this.countersEmptySlot = new Float64Array(capacity);
@@ -958,41 +967,42 @@ export class CpuColumns {
     this.countersFlowFallback[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
     this.countersFlowFlood[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
     this.countersGlobalHit[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-    this.countersUdpMigrated[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-    this.countersSourceRouted[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-    this.countersEmptySlot[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-    this.countersEncapsulationFailed[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-    this.countersLocal[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-    this.countersDecapsulated[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-    this.countersLastHop[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-    this.countersNoNeighbour[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-    this.countersQuicId[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-    this.countersQuicInitial[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
-    this.countersQuicWithoutId[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
-    this.countersQuicUnknownId[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
-    this.countersQuicVersion1[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
-    this.countersQuicVersion2[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
-    this.countersQuicVersion3[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
-    this.countersServerId[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
-    this.countersServerWithoutId[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
-    this.countersServerUnknownId[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
-    this.countersStableUdp[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
-    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
-    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
-    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
-    this.countersNatCreated[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
-    this.countersNatExpired[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
-    this.countersNatYielded[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
-    this.countersNatExhausted[i] = view.getUint32(offset + 448, true) + view.getUint32(offset + 452, true) * 4294967296;
-    this.countersNatUnknown[i] = view.getUint32(offset + 456, true) + view.getUint32(offset + 460, true) * 4294967296;
-    this.countersNatLastHop[i] = view.getUint32(offset + 464, true) + view.getUint32(offset + 468, true) * 4294967296;
-    this.countersNatNoNextHop[i] = view.getUint32(offset + 472, true) + view.getUint32(offset + 476, true) * 4294967296;
-    this.countersNatReplies[i] = view.getUint32(offset + 480, true) + view.getUint32(offset + 484, true) * 4294967296;
-    this.countersNatReplyBytes[i] = view.getUint32(offset + 488, true) + view.getUint32(offset + 492, true) * 4294967296;
-    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 496 + i * 16));
-    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66032 + i * 16));
-    this.vipMisses[i] = readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328176 + i * 16));
-    this.realMisses[i] = readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393712 + i * 16));
+    this.countersPeerHit[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+    this.countersUdpMigrated[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+    this.countersSourceRouted[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+    this.countersEmptySlot[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+    this.countersEncapsulationFailed[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+    this.countersLocal[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+    this.countersDecapsulated[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+    this.countersLastHop[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+    this.countersNoNeighbour[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+    this.countersQuicId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+    this.countersQuicInitial[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+    this.countersQuicWithoutId[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+    this.countersQuicUnknownId[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+    this.countersQuicVersion1[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
+    this.countersQuicVersion2[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
+    this.countersQuicVersion3[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
+    this.countersServerId[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
+    this.countersServerWithoutId[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
+    this.countersServerUnknownId[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
+    this.countersStableUdp[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
+    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
+    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
+    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
+    this.countersNatCreated[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
+    this.countersNatExpired[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
+    this.countersNatYielded[i] = view.getUint32(offset + 448, true) + view.getUint32(offset + 452, true) * 4294967296;
+    this.countersNatExhausted[i] = view.getUint32(offset + 456, true) + view.getUint32(offset + 460, true) * 4294967296;
+    this.countersNatUnknown[i] = view.getUint32(offset + 464, true) + view.getUint32(offset + 468, true) * 4294967296;
+    this.countersNatLastHop[i] = view.getUint32(offset + 472, true) + view.getUint32(offset + 476, true) * 4294967296;
+    this.countersNatNoNextHop[i] = view.getUint32(offset + 480, true) + view.getUint32(offset + 484, true) * 4294967296;
+    this.countersNatReplies[i] = view.getUint32(offset + 488, true) + view.getUint32(offset + 492, true) * 4294967296;
+    this.countersNatReplyBytes[i] = view.getUint32(offset + 496, true) + view.getUint32(offset + 500, true) * 4294967296;
+    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 504 + i * 16));
+    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66040 + i * 16));
+    this.vipMisses[i] = readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328184 + i * 16));
+    this.realMisses[i] = readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393720 + i * 16));
     this.length = i + 1;
   }
 
@@ -1578,6 +1588,67 @@ export function writeGlobalFlow(view: DataView, offset: number, value: GlobalFlo
   view.setUint8(offset + 36, value.protocol);
   view.setUint8(offset + 37, value.ipv6);
   view.setUint16(offset + 38, value.reserved, true);
+}
+
+/** `struct peer_flow` */
+export interface PeerFlow {
+  real: number;
+  used: number;
+}
+
+/** Bytes of `struct peer_flow`. */
+export const sizeofPeerFlow = 8;
+
+/** Where the fields of `struct peer_flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsPeerFlow = {
+  real: 0,
+  used: 4,
+} as const;
+
+/** Decodes `struct peer_flow` into a new object, or into one that is given, with all it contains. */
+export function readPeerFlow(view: DataView, offset: number, into?: PeerFlow): PeerFlow {
+  if (into === undefined) {
+    return {
+      real: view.getUint32(offset, true),
+      used: view.getUint32(offset + 4, true),
+    };
+  }
+  into.real = view.getUint32(offset, true);
+  into.used = view.getUint32(offset + 4, true);
+  return into;
+}
+
+/** Encodes `struct peer_flow`; bytes between the fields become zero. */
+export function writePeerFlow(view: DataView, offset: number, value: PeerFlow): void {
+  view.setUint32(offset, value.real, true);
+  view.setUint32(offset + 4, value.used, true);
+}
+
+/** Many of `struct peer_flow`, one array a field. Elements from `length` on mean nothing. */
+export class PeerFlowColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly real: Uint32Array;
+  readonly used: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.real = new Uint32Array(capacity);
+    this.used = new Uint32Array(capacity);
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('PeerFlowColumns: all ' + this.capacity + ' rows are taken');
+    this.real[i] = view.getUint32(offset, true);
+    this.used[i] = view.getUint32(offset + 4, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
 }
 
 /** `struct tunnel_end` */
@@ -2331,6 +2402,93 @@ export class CapturedColumns {
   }
 }
 
+/** `struct new_flow` */
+export interface NewFlow {
+  flow: GlobalFlow;
+  real: number;
+  reserved: number;
+}
+
+/** Bytes of `struct new_flow`. */
+export const sizeofNewFlow = 48;
+
+/** Where the fields of `struct new_flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNewFlow = {
+  flow: 0,
+  real: 40,
+  reserved: 44,
+} as const;
+
+/** Decodes `struct new_flow` into a new object, or into one that is given, with all it contains. */
+export function readNewFlow(view: DataView, offset: number, into?: NewFlow): NewFlow {
+  if (into === undefined) {
+    return {
+      flow: readGlobalFlow(view, offset),
+      real: view.getUint32(offset + 40, true),
+      reserved: view.getUint32(offset + 44, true),
+    };
+  }
+  readGlobalFlow(view, offset, into.flow);
+  into.real = view.getUint32(offset + 40, true);
+  into.reserved = view.getUint32(offset + 44, true);
+  return into;
+}
+
+/** Encodes `struct new_flow`; bytes between the fields become zero. */
+export function writeNewFlow(view: DataView, offset: number, value: NewFlow): void {
+  writeGlobalFlow(view, offset, value.flow);
+  view.setUint32(offset + 40, value.real, true);
+  view.setUint32(offset + 44, value.reserved, true);
+}
+
+/** Many of `struct new_flow`, one array a field. Elements from `length` on mean nothing. */
+export class NewFlowColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly flowSource: Uint32Array;
+  readonly flowDestination: Uint32Array;
+  readonly flowSourcePort: Uint16Array;
+  readonly flowDestinationPort: Uint16Array;
+  readonly flowProtocol: Uint8Array;
+  readonly flowIpv6: Uint8Array;
+  readonly flowReserved: Uint16Array;
+  readonly real: Uint32Array;
+  readonly reserved: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.flowSource = new Uint32Array(capacity * 4);
+    this.flowDestination = new Uint32Array(capacity * 4);
+    this.flowSourcePort = new Uint16Array(capacity);
+    this.flowDestinationPort = new Uint16Array(capacity);
+    this.flowProtocol = new Uint8Array(capacity);
+    this.flowIpv6 = new Uint8Array(capacity);
+    this.flowReserved = new Uint16Array(capacity);
+    this.real = new Uint32Array(capacity);
+    this.reserved = new Uint32Array(capacity);
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('NewFlowColumns: all ' + this.capacity + ' rows are taken');
+    for (let j = 0; j < 4; j++) this.flowSource[i * 4 + j] = view.getUint32(offset + j * 4, true);
+    for (let j = 0; j < 4; j++) this.flowDestination[i * 4 + j] = view.getUint32(offset + 16 + j * 4, true);
+    this.flowSourcePort[i] = view.getUint16(offset + 32, true);
+    this.flowDestinationPort[i] = view.getUint16(offset + 34, true);
+    this.flowProtocol[i] = view.getUint8(offset + 36);
+    this.flowIpv6[i] = view.getUint8(offset + 37);
+    this.flowReserved[i] = view.getUint16(offset + 38, true);
+    this.real[i] = view.getUint32(offset + 40, true);
+    this.reserved[i] = view.getUint32(offset + 44, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
 /** `struct vip` */
 export interface Vip {
   flags: VipFlag;
@@ -2667,6 +2825,16 @@ export const maps = {
     key: makeCodec<Flow>(sizeofFlow, readFlow, writeFlow),
     value: makeCodec<FallbackFlow>(sizeofFallbackFlow, readFallbackFlow, writeFallbackFlow),
   },
+  peerFlows: {
+    name: 'peer_flows',
+    key: makeCodec<GlobalFlow>(sizeofGlobalFlow, readGlobalFlow, writeGlobalFlow),
+    value: makeCodec<PeerFlow>(sizeofPeerFlow, readPeerFlow, writePeerFlow),
+  },
+  newFlows: {
+    name: 'new_flows',
+    key: undefined,
+    value: undefined,
+  },
   idSlots: {
     name: 'id_slots',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
@@ -2828,6 +2996,11 @@ export const globals = {
   },
   useNat: {
     name: 'use_nat',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
+  shareFlows: {
+    name: 'share_flows',
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },

@@ -279,6 +279,11 @@ export const globals = {
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
+  shareFlows: {
+    name: 'share_flows',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
   newFlowLimit: {
     name: 'new_flow_limit',
     section: '.rodata',

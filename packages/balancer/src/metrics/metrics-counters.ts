@@ -54,6 +54,10 @@ const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
     help: 'New flows that were not remembered, because there were too many in a second.',
   },
   globalHit: { name: 'global_flow_hits_total', help: 'Packets whose flow was in the global flow table.' },
+  peerHit: {
+    name: 'peer_flow_hits_total',
+    help: 'Packets of unknown flows that another balancer had sent.',
+  },
   udpMigrated: {
     name: 'udp_migrated_packets_total',
     help: 'UDP packets whose flow left a real that is down.',

@@ -6,7 +6,9 @@ import type { RealHealth } from '../health/monitor.js';
 import { realKey, type Service, serviceName } from '../service.js';
 import type { ServiceSource } from '../sources/real-sources.js';
 import type { RealStatus, ServiceStatus, TableStatus } from '../status.js';
+import type { SyncStatus } from '../sync/flow-sync.js';
 import { counterFamilies } from './metrics-counters.js';
+import { syncMetrics } from './metrics-sync.js';
 import { type Labels, labels, type Metric, noLabels, renderMetrics, withLabel } from './metrics-text.js';
 
 /** Source of the values. A {@link Balancer} has the first three methods. */
@@ -25,6 +27,8 @@ export interface MetricsSource {
   health?(): readonly ServiceHealth[];
   /** The sources of the services' reals, where these come from elsewhere. */
   sources?(): readonly ServiceSource[];
+  /** Flows shared with other balancers; undefined without `sync`. */
+  sync?(): SyncStatus | undefined;
   readonly version: string;
 }
 
@@ -70,6 +74,7 @@ export function metricsText(source: MetricsSource): string {
     ),
     ...cpuMetrics(source.cpuCounters?.() ?? []),
     ...tableMetrics(source.tables?.() ?? []),
+    ...syncMetrics(source.sync?.()),
     {
       name: 'real_weight',
       help: 'Weight of a real in the ring of a service; 0 if the real gets no new flows.',

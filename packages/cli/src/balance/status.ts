@@ -30,6 +30,7 @@ export function statusText(status: Status, paint: Paint, now: Date): string {
   const lines = [
     ...headLines(status, paint, now),
     ...status.vips.flatMap((vip) => ['', ...vipLines(vip, paint, now)]),
+    ...syncLines(status, paint),
     ...noteLines(status, paint),
   ];
   return `${lines.join('\n')}\n`;
@@ -150,6 +151,27 @@ const notes = {
   flowFallback: 'packets on CPUs without a flow table',
   flowFlood: 'new flows that were not remembered, as there were too many',
 } as const satisfies Partial<Record<keyof Status['counters'], string>>;
+
+/** What came of the flows that balancers share. */
+function syncLines({ sync }: Status, paint: Paint): string[] {
+  if (sync === undefined) return [];
+  const { sentFlows, learned, refused, peers, rateLimited, unread } = sync;
+  const number = (count: number) => count.toLocaleString('en-US');
+  const bad = Object.entries(refused).filter(([, count]) => count > 0);
+  return [
+    '',
+    `${paint('bold', 'sync')}  ${number(sentFlows)} flows sent, ${number(learned.applied)} learned, ` +
+      `${number(learned.unknownVip)} of unknown VIPs, ${number(learned.unknownReal)} of unknown reals`,
+    ...peers.map(
+      ({ address, lagMs, silentMs, lost }) =>
+        `  ${address}  lag ${lagMs} ms  last seen ${(silentMs / 1000).toFixed(1)} s ago  ${number(lost)} datagrams lost`,
+    ),
+    ...(rateLimited + unread === 0
+      ? []
+      : [paint('yellow', `${number(rateLimited + unread)} new flows were not sent`)]),
+    ...bad.map(([reason, count]) => paint('yellow', `${number(count)} datagrams refused: ${reason}`)),
+  ];
+}
 
 function noteLines({ counters, advice = [] }: Status, paint: Paint): string[] {
   const lines = Object.entries(notes)

@@ -1,0 +1,20 @@
+/** The sharing of flows that a configuration asks for. */
+import type { Config } from '../config/schema.js';
+import { FlowSync, type SyncedBalancer } from '../sync/flow-sync.js';
+import { readSyncKeys } from '../sync/sync-key.js';
+
+/** Starts it; returns undefined without `sync`. @throws EbpfError for a key file that others may read; Error of the system */
+export async function startSync(
+  { sync }: Config,
+  balancer: SyncedBalancer,
+  log: (line: string) => void,
+): Promise<FlowSync | undefined> {
+  if (sync === undefined) return undefined;
+  const { listen, multicast, refresh, rate, mtu } = sync;
+  return await FlowSync.start(balancer, {
+    ...{ listen, refresh, rate, mtu, log },
+    peers: multicast === undefined ? sync.peers! : [{ host: multicast.group, port: listen.port }],
+    ...(multicast !== undefined && { multicast }),
+    keys: readSyncKeys(sync.keyFile),
+  });
+}
