@@ -179,8 +179,8 @@ static __always_inline struct real *choose_by_tables(struct cpu *cpu, const stru
 	return NULL;
 }
 
-/* Chooses the real of a flow that another balancer has sent; it is known here from now on. */
-static __always_inline struct real *choose_by_peers(struct cpu *cpu, const struct place *place, const struct vip *vip,
+/* Chooses the real of a flow that another balancer has sent; it is known here from now on, and sent in turn. */
+static __always_inline struct real *choose_by_peers(struct xdp_md *ctx, struct cpu *cpu, const struct place *place, const struct vip *vip,
 						    const struct packet *packet, bool dry, struct choice *choice)
 {
 	__u32 known = find_peer_flow(packet, place->now);
@@ -193,8 +193,10 @@ static __always_inline struct real *choose_by_peers(struct cpu *cpu, const struc
 	choice->handle = handle;
 	choice->reason = REASON_PEER_FLOW;
 	count(&cpu->counters.peer_hit);
-	if (!dry)
+	if (!dry) {
 		remember_flow(place, packet, known);
+		report_flow(ctx, packet, known);
+	}
 	return real;
 }
 
@@ -261,11 +263,8 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 	is_by_id = real;
 	if (!real && !(packet->flags & PACKET_SYN)) {
 		real = choose_by_tables(cpu, &place, vip, packet, dry, choice);
-		if (!real && share_flows && remembers) {
-			real = choose_by_peers(cpu, &place, vip, packet, dry, choice);
-			if (real && !dry)
-				report_flow(ctx, packet, choice->handle);
-		}
+		if (!real && share_flows && remembers)
+			real = choose_by_peers(ctx, cpu, &place, vip, packet, dry, choice);
 		if (real)
 			return real;
 	}

@@ -272,9 +272,9 @@ export class Balancer implements Disposable {
    *
    * @throws OptionError for a filter that makes no sense; SyscallError
    */
-  removeFlows(filter: FlowFilter): AsyncGenerator<FlowsRemoved, void, undefined> {
-    this.#peers?.forget(filter);
-    return this.#flows.remove(filter);
+  async *removeFlows(filter: FlowFilter): AsyncGenerator<FlowsRemoved, void, undefined> {
+    await this.#peers?.forget(this.#flows.matcher(filter));
+    yield* this.#flows.remove(filter);
   }
 
   /**
@@ -284,9 +284,8 @@ export class Balancer implements Disposable {
    * @throws OptionError if no service has the destination; SyscallError
    */
   async removeFlow(flow: Flow): Promise<number> {
-    const removed = await this.#flows.removeOne(flow);
     this.#peers?.forgetOne(flow);
-    return removed;
+    return await this.#flows.removeOne(flow);
   }
 
   /** Number of new flows that {@link newFlows} lost, since it was called too late. */

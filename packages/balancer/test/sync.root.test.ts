@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Balancer, SharedFlow } from '../src/index.js';
+import type { Balancer, FlowFilter, SharedFlow } from '../src/index.js';
 import { FlowSync } from '../src/sync/flow-sync.js';
 import { CPU, choice, open, service, tcp4, tcp6, udp4, VIP4, VIP6 } from './support/open-balancer.js';
 import { frameOf, type Packet } from './support/packet.js';
@@ -13,6 +13,7 @@ import { frameOf, type Packet } from './support/packet.js';
 const SYN = ['syn'] as const;
 const ACK = ['ack'] as const;
 const FLOWS = 200;
+const PORT = 8850;
 const before = ['10.0.0.1', '10.0.0.2'];
 const after = ['10.0.0.3', '10.0.0.2', '10.0.0.1', '10.0.0.4'];
 
@@ -35,8 +36,9 @@ function realOf(balancer: Balancer, packet: Packet): string {
 }
 
 it('flows that move to another balancer while reals change keep their real, which without their copy some lose', async () => {
-  const one = open({ syncFlows: 10_000 });
-  const two = open({ syncFlows: 10_000, newFlowLimit: 100_000 });
+  // So large that no flow replaces another in its bucket.
+  const one = open({ syncFlows: 10_000, flows: 60_000 });
+  const two = open({ syncFlows: 10_000, flows: 60_000, newFlowLimit: 100_000 });
   const alone = open();
   serve(one, before);
   serve(two, after);
@@ -48,22 +50,22 @@ it('flows that move to another balancer while reals change keep their real, whic
 
   const key = Buffer.alloc(32, 3);
   const common = { keys: [key], refresh: 3_600_000, rate: 100_000, mtu: 1500, log: assert.fail };
-  const probe = await FlowSync.start(one, { ...common, listen: { host: '127.0.0.1', port: 0 }, peers: [] });
-  const { port } = probe;
-  await probe[Symbol.asyncDispose]();
   const ends = [
-    { host: '127.0.0.1', port },
-    { host: '127.0.0.2', port },
+    { host: '127.0.0.1', port: PORT },
+    { host: '127.0.0.2', port: PORT },
   ] as const;
   // What was new is known, and comes with the copy.
-  await using receiving = await FlowSync.start(two, { ...common, listen: ends[1], peers: [ends[0]] });
+  assert.equal(one.newFlows().length, 3 * FLOWS);
   await using _ = await FlowSync.start(one, { ...common, listen: ends[0], peers: [ends[1]] });
+  await using receiving = await FlowSync.start(two, { ...common, listen: ends[1], peers: [ends[0]] });
   const applied = () => receiving.status().learned.applied;
   for (const deadline = Date.now() + 60_000; applied() < 3 * FLOWS; await sleep(20))
     assert.ok(Date.now() < deadline, JSON.stringify(receiving.status()));
+  const hits = two.counters().peerHit;
   const moved = packets(ACK).filter((packet, i) => realOf(two, packet) !== chosen[i]);
   assert.deepEqual(moved, []);
-  assert.ok(two.counters().peerHit >= 3 * FLOWS);
+  // Explanations are not counted.
+  assert.equal(two.counters().peerHit - hits, 3 * FLOWS);
   assert.equal(choice(two, packets(ACK)[0]!), `flow-table ${chosen[0]}`);
 });
 
@@ -109,4 +111,42 @@ it('a flow that is removed is forgotten as a flow of another balancer, too; UDP 
   two.learnFlows([flow], 1000);
   await two.removeFlow(flow);
   assert.match(choice(two, packet), /^ring /);
+});
+
+it('a removal by conditions forgets those flows of other balancers that meet all of them', async () => {
+  const two = open({ syncFlows: 10_000, newFlowLimit: 100_000 });
+  serve(two, before);
+  const base: SharedFlow = {
+    source: '192.0.2.11',
+    sourcePort: 7,
+    destination: VIP4,
+    destinationPort: 80,
+    protocol: 'tcp',
+    real: '10.0.0.1',
+    byRule: false,
+    idleMs: 0,
+  };
+  const flows: Readonly<Record<string, SharedFlow>> = {
+    meant: { ...base, idleMs: 20_000 },
+    young: { ...base, sourcePort: 8 },
+    udp: { ...base, protocol: 'udp', idleMs: 20_000 },
+    elsewhere: { ...base, source: '203.0.113.1', idleMs: 20_000 },
+    ofOther: { ...base, sourcePort: 9, real: '10.0.0.2', idleMs: 20_000 },
+  };
+  two.learnFlows(Object.values(flows), 1000);
+  const filter: FlowFilter = {
+    service: { address: VIP4, port: 80, protocol: 'tcp' },
+    real: '10.0.0.1',
+    source: '192.0.2.0/24',
+    olderMs: 10_000,
+  };
+  for await (const _ of two.removeFlows(filter));
+  const kept = Object.entries(flows).filter(([, { source, sourcePort, protocol }]) => {
+    const packet = protocol === 'udp' ? udp4 : { ...tcp4, flags: ACK };
+    return choice(two, { ...packet, source, sourcePort }).startsWith('peer-flow');
+  });
+  assert.deepEqual(
+    kept.map(([name]) => name),
+    ['young', 'udp', 'elsewhere', 'ofOther'],
+  );
 });

@@ -1,17 +1,22 @@
 /** Flows that balancers share: datagrams, hostile ones, replays, keys, and two ends on loopback. */
 import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Flow } from '../src/index.js';
 import { FlowSync, type SyncedBalancer, type SyncOptions } from '../src/sync/flow-sync.js';
+import type { Removal } from '../src/sync/removal.js';
 import { lostOf, ReplayGuard, TIME_WINDOW_MS } from '../src/sync/replay-guard.js';
 import { readSyncKeys } from '../src/sync/sync-key.js';
 import {
   decodeSync,
   encodeSync,
+  encodeSyncRemoval,
   flowBytes,
   type SharedFlow,
   SYNC_OVERHEAD,
@@ -39,6 +44,10 @@ const flow6: SharedFlow = {
   idleMs: 3000,
 };
 const mixed: SharedFlow = { ...flow6, real: '10.0.0.2', destinationPort: 0 };
+
+function hmac(bytes: Uint8Array): Buffer {
+  return createHmac('sha256', key).update(bytes).digest();
+}
 
 function accepted(bytes: Buffer, keys: readonly Uint8Array[] = [key]) {
   const message = decodeSync(bytes, keys);
@@ -89,9 +98,10 @@ it('random bytes are refused, and signed random bytes do no more than that', () 
     const body = Buffer.concat([signed, bytes]);
     body.writeUInt16BE(i % 7, 4);
     body[3] = i % 5;
-    const whole = Buffer.concat([body, createHmac('sha256', key).update(body).digest()]);
+    const whole = Buffer.concat([body, hmac(body)]);
     const message = decodeSync(whole, [key]);
-    if (typeof message === 'object') assert.equal(message.flows.length, i % 7);
+    if (typeof message === 'object')
+      assert.equal(message.flows.length, message.kind === 'remove' ? 0 : i % 7);
     else assert.equal(message, 'malformed');
   }
 });
@@ -150,22 +160,43 @@ class FakeBalancer implements SyncedBalancer {
   fresh: SharedFlow[] = [];
   known: SharedFlow[] = [];
   readonly learned: SharedFlow[] = [];
+  readonly removed: Removal[] = [];
+  /** What the next calls fail with. */
+  failures: Error[] = [];
 
   newFlowsLost(): number {
     return 0;
   }
 
   newFlows(): SharedFlow[] {
+    this.#fail();
     return this.fresh.splice(0);
   }
 
   learnFlows(flows: readonly SharedFlow[]) {
+    this.#fail();
     this.learned.push(...flows);
     return { applied: flows.length, unknownVip: 0, unknownReal: 0 };
   }
 
   async *flows() {
     yield { flows: this.known.map((flow) => ({ ...flow, state: 'known' as const })), walked: 1, places: 1 };
+  }
+
+  async removeFlow(flow: Flow): Promise<number> {
+    this.#fail();
+    this.removed.push({ flow });
+    return 1;
+  }
+
+  async *removeFlows(filter: object) {
+    this.removed.push(filter as Removal);
+    yield { removed: 1, walked: 1, places: 1 };
+  }
+
+  #fail(): void {
+    const failure = this.failures.shift();
+    if (failure !== undefined) throw failure;
   }
 }
 
@@ -181,14 +212,91 @@ const base: Omit<SyncOptions, 'listen' | 'peers'> = {
   log: (line) => assert.fail(line),
 };
 
+/** Two addresses of loopback with a port that is free on both. */
+async function twoEnds() {
+  const socket = createSocket('udp4').bind(0, '0.0.0.0');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  await new Promise<void>((closed) => socket.close(() => closed()));
+  return [
+    { host: '127.0.0.1', port },
+    { host: '127.0.0.2', port },
+  ] as const;
+}
+
+const removals: readonly Removal[] = [
+  {
+    flow: {
+      source: '192.0.2.7',
+      sourcePort: 5,
+      destination: '198.51.100.1',
+      destinationPort: 443,
+      protocol: 'udp',
+    },
+  },
+  {
+    flow: {
+      source: '2001:db8:0:0:0:0:0:7',
+      sourcePort: 5,
+      destination: '2001:db8:0:0:0:0:0:1',
+      destinationPort: 0,
+      protocol: 'tcp',
+    },
+  },
+  { service: { address: '198.51.100.1', port: 80, protocol: 'tcp' } },
+  { service: { address: '198.51.100.0/24', port: 0, protocol: 'udp' }, real: '10.0.0.1' },
+  {
+    service: { address: '2001:db8:0:0:0:0:0:0/0', port: 80, protocol: 'tcp' },
+    real: 'fd00:0:0:0:0:0:0:1',
+  },
+];
+
+it('removals come out as they went in, and no other bytes are one', () => {
+  for (const removal of removals) {
+    const bytes = encodeSyncRemoval(header, removal, key);
+    const message = accepted(bytes);
+    assert.deepEqual([message.kind, message.removal, message.flows], ['remove', removal, []]);
+    const body = bytes.subarray(0, -32);
+    for (const other of [body.subarray(0, -1), Buffer.concat([body, Buffer.alloc(1)])])
+      assert.equal(decodeSync(Buffer.concat([other, hmac(other)]), [key]), 'malformed');
+  }
+});
+
+it('removals come to a peer, which does not send them on', async () => {
+  const [one, two] = [new FakeBalancer(), new FakeBalancer()];
+  const [listen1, listen2] = await twoEnds();
+  await using second = await FlowSync.start(two, { ...base, listen: listen2, peers: [listen1] });
+  await using first = await FlowSync.start(one, { ...base, listen: listen1, peers: [listen2] });
+  for (const removal of removals) first.remove(removal);
+  await until(() => two.removed.length >= 2 * removals.length, 'each removal twice');
+  assert.deepEqual(two.removed, [...removals, ...removals]);
+  assert.equal(second.status().removals, 2 * removals.length);
+  assert.deepEqual(one.removed, []);
+});
+
+it('flows go on being shared after the balancer has failed, and the failure is logged once', async () => {
+  const [one, two] = [new FakeBalancer(), new FakeBalancer()];
+  const [listen1, listen2] = await twoEnds();
+  const lines: string[] = [];
+  const log = (line: string) => void lines.push(line);
+  one.failures = [new Error('no memory'), new Error('no memory')];
+  await using _ = await FlowSync.start(two, { ...base, log, listen: listen2, peers: [listen1] });
+  await using first = await FlowSync.start(one, { ...base, log, listen: listen1, peers: [listen2] });
+  await until(() => one.failures.length === 0, 'both failures');
+  two.failures = [new Error('map full')];
+  one.fresh = [flow4];
+  await until(() => lines.includes('sync: map full'), 'the failure of the receiver');
+  one.fresh = [flow6];
+  await until(() => two.learned.length > 0, 'a flow after the failure');
+  assert.equal(lines.filter((line) => line === 'sync: no memory').length, 1);
+  assert.equal(first.status().failed, 0);
+});
+
 it('new flows come to a peer, and a newcomer gets a copy; without the key nothing does', async () => {
   const [one, two] = [new FakeBalancer(), new FakeBalancer()];
   const many = Array.from({ length: 500 }, (_, i) => ({ ...flow4, sourcePort: i + 1 }));
   one.known = many;
-  const free = await FlowSync.start(one, { ...base, listen: { host: '127.0.0.1', port: 0 }, peers: [] });
-  const listen1 = { host: '127.0.0.1', port: free.port };
-  await free[Symbol.asyncDispose]();
-  const listen2 = { host: '127.0.0.2', port: listen1.port };
+  const [listen1, listen2] = await twoEnds();
   await using first = await FlowSync.start(one, { ...base, listen: listen1, peers: [listen2] });
   await using second = await FlowSync.start(two, { ...base, listen: listen2, peers: [listen1] });
   await until(() => two.learned.length >= 500, 'the copy');

@@ -31,6 +31,7 @@ import {
   type FlowSource,
   type FlowsBody,
   type PurgeBody,
+  purgedBy,
   purgeFlows,
 } from './flow-requests.js';
 import { listenForMetrics, loadMetrics } from './metrics-listener.js';
@@ -43,7 +44,7 @@ import { LazyProbeTunnel } from './probe-source.js';
 import { followSources, refuseProblems } from './sourced-reals.js';
 import { type ControlState, StateFile } from './state-file.js';
 import { counterRates, elapsed, type Status, takeSample, vipStatuses } from './status-report.js';
-import { startSync } from './synced-flows.js';
+import { startSync, syncKeys } from './synced-flows.js';
 
 /** Options of {@link Daemon}. */
 export interface DaemonOptions {
@@ -116,6 +117,8 @@ export class Daemon {
     // Node.js reads the program's files in threads that lose all privileges, and metrics may come later.
     if (options.dropPrivileges === true) await loadMetrics();
     const log = (line: string) => options.log(line);
+    // Before anything is attached, and while this process may read all files.
+    const keys = syncKeys(config);
     const stateFile = new StateFile(
       statePath(config.control.socket ?? defaultSocket(config.name)),
       ({ message }) => log(message),
@@ -136,7 +139,7 @@ export class Daemon {
     // What sources have named meanwhile.
     changed();
     try {
-      daemon.#sync = await startSync(config, daemon.#balancer, (line) => daemon.#log(line));
+      daemon.#sync = await startSync(config, keys, daemon.#balancer, (line) => daemon.#log(line));
       daemon.#metrics = await daemon.#listen(config);
     } catch (error) {
       await daemon.#sync?.[Symbol.asyncDispose]();
@@ -307,14 +310,17 @@ export class Daemon {
     const what = body.real === undefined ? body.vip : `${body.vip}, real ${body.real}`;
     for await (const lines of purgeFlows(this.#flowSource(), body)) {
       const end = lines.find((line) => line.end !== undefined)?.end;
+      if (end !== undefined) this.#sync?.remove(purgedBy(this.#config, body));
       if (end !== undefined) this.#options.log(`${what}: ${end.flows} flows purged`);
       yield lines;
     }
   }
 
   /** Removes one flow; returns from how many tables. @throws OptionError, SyscallError */
-  deleteFlow(flow: Flow): Promise<number> {
-    return this.#balancer.removeFlow(flow);
+  async deleteFlow(flow: Flow): Promise<number> {
+    const removed = await this.#balancer.removeFlow(flow);
+    this.#sync?.remove({ flow });
+    return removed;
   }
 
   /** Captures packets as the bytes of a pcapng file. @throws OptionError, SyscallError */

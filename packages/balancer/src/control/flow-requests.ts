@@ -128,6 +128,15 @@ export async function* purgeFlows({ balancer, config }: FlowSource, { vip, real 
   yield [{ end }];
 }
 
+/** The service, and maybe its real, whose flows a purge removes. @throws RequestError */
+export function purgedBy(
+  config: Config,
+  { vip, real }: PurgeBody,
+): { readonly service: Service; readonly real?: string } {
+  const { service, real: address } = filterOf(config, { vip, ...(real !== undefined && { real }) });
+  return { service: service!, ...(address !== undefined && { real: address }) };
+}
+
 function filterOf(config: Config, { vip: vipText, real: realText, ...rest }: NamedFilter): FlowFilter {
   const { source, protocol, olderMs, youngerMs } = rest;
   const vip = vipText === undefined ? undefined : findVip(config, vipText);

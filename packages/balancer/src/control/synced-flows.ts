@@ -3,9 +3,15 @@ import type { Config } from '../config/schema.js';
 import { FlowSync, type SyncedBalancer } from '../sync/flow-sync.js';
 import { readSyncKeys } from '../sync/sync-key.js';
 
-/** Starts it; returns undefined without `sync`. @throws EbpfError for a key file that others may read; Error of the system */
+/** The keys; none without `sync`. @throws EbpfError for a key file that others may read; Error of the system */
+export function syncKeys({ sync }: Config): readonly Buffer[] {
+  return sync === undefined ? [] : readSyncKeys(sync.keyFile);
+}
+
+/** Starts it; returns undefined without `sync`. @throws Error of the system if it cannot listen, or join the group */
 export async function startSync(
   { sync }: Config,
+  keys: readonly Buffer[],
   balancer: SyncedBalancer,
   log: (line: string) => void,
 ): Promise<FlowSync | undefined> {
@@ -15,6 +21,6 @@ export async function startSync(
     ...{ listen, refresh, rate, mtu, log },
     peers: multicast === undefined ? sync.peers! : [{ host: multicast.group, port: listen.port }],
     ...(multicast !== undefined && { multicast }),
-    keys: readSyncKeys(sync.keyFile),
+    keys,
   });
 }

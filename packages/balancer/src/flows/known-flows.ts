@@ -103,6 +103,13 @@ export class KnownFlows {
     }
   }
 
+  /** Says of entries whether a filter means them. @throws OptionError for a filter that makes no sense */
+  matcher(filter: FlowFilter): (flow: RawFlow) => boolean {
+    const passes = this.#predicate(filter);
+    const finder = this.#finder();
+    return (flow) => passes(flow, this.#find(flow, finder));
+  }
+
   /** Removes one flow from all tables; returns the number of entries. @throws OptionError, SyscallError */
   async removeOne(flow: Flow): Promise<number> {
     const wanted = rawOf(flow);
@@ -338,7 +345,7 @@ function addressAt({ ends, ipv6 }: RawFlow, at: number): string {
 }
 
 /** The entry of a flow, before its service is known. @throws OptionError */
-function rawOf(flow: Flow): RawFlow {
+export function rawOf(flow: Flow): RawFlow {
   const problem = familyProblem(flow);
   if (problem !== undefined) throw new OptionError(problem);
   const source = keyAddress(flow.source);

@@ -2402,93 +2402,6 @@ export class CapturedColumns {
   }
 }
 
-/** `struct new_flow` */
-export interface NewFlow {
-  flow: GlobalFlow;
-  real: number;
-  reserved: number;
-}
-
-/** Bytes of `struct new_flow`. */
-export const sizeofNewFlow = 48;
-
-/** Where the fields of `struct new_flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsNewFlow = {
-  flow: 0,
-  real: 40,
-  reserved: 44,
-} as const;
-
-/** Decodes `struct new_flow` into a new object, or into one that is given, with all it contains. */
-export function readNewFlow(view: DataView, offset: number, into?: NewFlow): NewFlow {
-  if (into === undefined) {
-    return {
-      flow: readGlobalFlow(view, offset),
-      real: view.getUint32(offset + 40, true),
-      reserved: view.getUint32(offset + 44, true),
-    };
-  }
-  readGlobalFlow(view, offset, into.flow);
-  into.real = view.getUint32(offset + 40, true);
-  into.reserved = view.getUint32(offset + 44, true);
-  return into;
-}
-
-/** Encodes `struct new_flow`; bytes between the fields become zero. */
-export function writeNewFlow(view: DataView, offset: number, value: NewFlow): void {
-  writeGlobalFlow(view, offset, value.flow);
-  view.setUint32(offset + 40, value.real, true);
-  view.setUint32(offset + 44, value.reserved, true);
-}
-
-/** Many of `struct new_flow`, one array a field. Elements from `length` on mean nothing. */
-export class NewFlowColumns {
-  readonly capacity: number;
-  length = 0;
-  readonly flowSource: Uint32Array;
-  readonly flowDestination: Uint32Array;
-  readonly flowSourcePort: Uint16Array;
-  readonly flowDestinationPort: Uint16Array;
-  readonly flowProtocol: Uint8Array;
-  readonly flowIpv6: Uint8Array;
-  readonly flowReserved: Uint16Array;
-  readonly real: Uint32Array;
-  readonly reserved: Uint32Array;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.flowSource = new Uint32Array(capacity * 4);
-    this.flowDestination = new Uint32Array(capacity * 4);
-    this.flowSourcePort = new Uint16Array(capacity);
-    this.flowDestinationPort = new Uint16Array(capacity);
-    this.flowProtocol = new Uint8Array(capacity);
-    this.flowIpv6 = new Uint8Array(capacity);
-    this.flowReserved = new Uint16Array(capacity);
-    this.real = new Uint32Array(capacity);
-    this.reserved = new Uint32Array(capacity);
-  }
-
-  /** @throws OptionError when full. */
-  push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('NewFlowColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 4; j++) this.flowSource[i * 4 + j] = view.getUint32(offset + j * 4, true);
-    for (let j = 0; j < 4; j++) this.flowDestination[i * 4 + j] = view.getUint32(offset + 16 + j * 4, true);
-    this.flowSourcePort[i] = view.getUint16(offset + 32, true);
-    this.flowDestinationPort[i] = view.getUint16(offset + 34, true);
-    this.flowProtocol[i] = view.getUint8(offset + 36);
-    this.flowIpv6[i] = view.getUint8(offset + 37);
-    this.flowReserved[i] = view.getUint16(offset + 38, true);
-    this.real[i] = view.getUint32(offset + 40, true);
-    this.reserved[i] = view.getUint32(offset + 44, true);
-    this.length = i + 1;
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-}
-
 /** `struct vip` */
 export interface Vip {
   flags: VipFlag;
@@ -2740,6 +2653,93 @@ export class FlowAddressesColumns {
     const i = this.length;
     if (i >= this.capacity) throw new OptionError('FlowAddressesColumns: all ' + this.capacity + ' rows are taken');
     this.ends[i] = readElements(new Array<FlowEnds>(6), (i) => readFlowEnds(view, offset + i * 32));
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct new_flow` */
+export interface NewFlow {
+  flow: GlobalFlow;
+  real: number;
+  reserved: number;
+}
+
+/** Bytes of `struct new_flow`. */
+export const sizeofNewFlow = 48;
+
+/** Where the fields of `struct new_flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNewFlow = {
+  flow: 0,
+  real: 40,
+  reserved: 44,
+} as const;
+
+/** Decodes `struct new_flow` into a new object, or into one that is given, with all it contains. */
+export function readNewFlow(view: DataView, offset: number, into?: NewFlow): NewFlow {
+  if (into === undefined) {
+    return {
+      flow: readGlobalFlow(view, offset),
+      real: view.getUint32(offset + 40, true),
+      reserved: view.getUint32(offset + 44, true),
+    };
+  }
+  readGlobalFlow(view, offset, into.flow);
+  into.real = view.getUint32(offset + 40, true);
+  into.reserved = view.getUint32(offset + 44, true);
+  return into;
+}
+
+/** Encodes `struct new_flow`; bytes between the fields become zero. */
+export function writeNewFlow(view: DataView, offset: number, value: NewFlow): void {
+  writeGlobalFlow(view, offset, value.flow);
+  view.setUint32(offset + 40, value.real, true);
+  view.setUint32(offset + 44, value.reserved, true);
+}
+
+/** Many of `struct new_flow`, one array a field. Elements from `length` on mean nothing. */
+export class NewFlowColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly flowSource: Uint32Array;
+  readonly flowDestination: Uint32Array;
+  readonly flowSourcePort: Uint16Array;
+  readonly flowDestinationPort: Uint16Array;
+  readonly flowProtocol: Uint8Array;
+  readonly flowIpv6: Uint8Array;
+  readonly flowReserved: Uint16Array;
+  readonly real: Uint32Array;
+  readonly reserved: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.flowSource = new Uint32Array(capacity * 4);
+    this.flowDestination = new Uint32Array(capacity * 4);
+    this.flowSourcePort = new Uint16Array(capacity);
+    this.flowDestinationPort = new Uint16Array(capacity);
+    this.flowProtocol = new Uint8Array(capacity);
+    this.flowIpv6 = new Uint8Array(capacity);
+    this.flowReserved = new Uint16Array(capacity);
+    this.real = new Uint32Array(capacity);
+    this.reserved = new Uint32Array(capacity);
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('NewFlowColumns: all ' + this.capacity + ' rows are taken');
+    for (let j = 0; j < 4; j++) this.flowSource[i * 4 + j] = view.getUint32(offset + j * 4, true);
+    for (let j = 0; j < 4; j++) this.flowDestination[i * 4 + j] = view.getUint32(offset + 16 + j * 4, true);
+    this.flowSourcePort[i] = view.getUint16(offset + 32, true);
+    this.flowDestinationPort[i] = view.getUint16(offset + 34, true);
+    this.flowProtocol[i] = view.getUint8(offset + 36);
+    this.flowIpv6[i] = view.getUint8(offset + 37);
+    this.flowReserved[i] = view.getUint16(offset + 38, true);
+    this.real[i] = view.getUint32(offset + 40, true);
+    this.reserved[i] = view.getUint32(offset + 44, true);
     this.length = i + 1;
   }
 

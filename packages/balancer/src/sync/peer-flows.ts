@@ -1,20 +1,23 @@
 /** The kernel's side of shared flows: new ones are read, and those of other balancers are put into a table. */
-import { type BpfMap, PerfBufferReader } from '@weir/ebpf';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type BpfMap, EbpfError, PerfBufferReader } from '@weir/ebpf';
 import { formatAddress } from '@weir/ebpf/address';
 import { monotonicNs } from '@weir/ebpf/sys';
-import { keyAddress, keyPrefix, wirePort } from '../address.js';
+import { keyAddress, wirePort } from '../address.js';
 import { encode } from '../datapath/encode.js';
 import type { Flow } from '../datapath/frame.js';
 import type { BalancerPrograms } from '../datapath/programs.js';
 import type { KnownReal } from '../datapath/real-registry.js';
 import type { Tables } from '../datapath/tables.js';
-import type { FlowFilter } from '../flows/known-flow.js';
-import { emptyFlow, handleMask, ruleBit, swapPort } from '../flows/raw-flow.js';
-import { isWithin, ServiceFinder } from '../flows/service-finder.js';
+import { rawOf } from '../flows/known-flows.js';
+import { emptyFlow, handleMask, type RawFlow, ruleBit, setWords, swapPort } from '../flows/raw-flow.js';
+import { ServiceFinder } from '../flows/service-finder.js';
 import {
+  FlowKind,
   Limit,
   readGlobalFlow,
   readNewFlow,
+  readPeerFlow,
   sizeofGlobalFlow,
   sizeofPeerFlow,
   writeGlobalFlow,
@@ -35,6 +38,7 @@ export interface LearnedFlows {
 
 /** New flows of one CPU that wait to be read. */
 const RING_BYTES = 1 << 20;
+const ENTRIES_AT_A_TIME = 512;
 
 export class PeerFlows implements Disposable {
   readonly #programs: BalancerPrograms;
@@ -42,6 +46,9 @@ export class PeerFlows implements Disposable {
   readonly #tcpServerIds: boolean;
   readonly #reader: PerfBufferReader;
   #finder: ServiceFinder | undefined;
+  /** By how much entries' times of use are later than the use. */
+  #keptTicks = 0;
+  #isClosed = false;
 
   constructor(programs: BalancerPrograms, tables: Tables, tcpServerIds: boolean) {
     this.#programs = programs;
@@ -99,6 +106,7 @@ export class PeerFlows implements Disposable {
     const keys: Uint8Array[] = [];
     const values: Uint8Array[] = [];
     const counts = { applied: 0, unknownVip: 0, unknownReal: 0 };
+    this.#keptTicks = Math.round((keepMs * 1e6) / TICK_NS);
     const now = monotonicNs();
     for (const flow of flows) {
       const found = this.#find(flow);
@@ -111,7 +119,7 @@ export class PeerFlows implements Disposable {
       values.push(
         encode(sizeofPeerFlow, writePeerFlow, {
           real: (found.real.handle + (flow.byRule ? ruleBit : 0)) >>> 0,
-          used: Number(BigInt.asUintN(32, usedNs / BigInt(TICK_NS))),
+          used: tickOf(usedNs),
         }),
       );
       counts.applied++;
@@ -120,57 +128,59 @@ export class PeerFlows implements Disposable {
     return counts;
   }
 
-  /** Forgets the flows of other balancers of a filter's service and real: there are no more conditions that they can meet. */
-  forget({ service, real }: FlowFilter): void {
+  /** Forgets the flows of other balancers that a filter means, in steps that leave time for other work. */
+  async forget(matches: (flow: RawFlow) => boolean): Promise<void> {
     const map = this.#map;
-    const prefix = service && keyPrefix(service.address);
-    const raw = emptyFlow();
-    for (const [key, value] of [...map.entries()]) {
-      const view = new DataView(value.buffer, value.byteOffset);
-      const handle = view.getUint32(0, true) & handleMask;
-      const known = this.#tables.reals.byNumber(handle & (Limit.MAX_REALS - 1));
-      const flow = readGlobalFlow(new DataView(key.buffer, key.byteOffset), 0);
-      raw.ends.set(flow.destination, 4);
-      const isService =
-        prefix === undefined ||
-        (flow.protocol === protocolNumbers[service!.protocol] &&
-          (flow.destinationPort === 0 ||
-            service!.port === 0 ||
-            flow.destinationPort === wirePort(service!.port)) &&
-          (flow.ipv6 === 1) === prefix.ipv6 &&
-          isWithin(raw.ends, 4, prefix));
-      if (isService && (real === undefined || known?.address === real)) map.delete(key);
+    const flow = emptyFlow();
+    flow.hasEnds = true;
+    for (const { count, keys, values } of map.lookupBatch(ENTRIES_AT_A_TIME)) {
+      const tick = tickOf(monotonicNs());
+      for (let i = 0; i < count; i++) {
+        const at = i * sizeofGlobalFlow;
+        const { real, used } = readPeerFlow(viewOf(values), i * sizeofPeerFlow);
+        const known = readGlobalFlow(viewOf(keys), at);
+        flow.ends.set(known.source, 0);
+        flow.ends.set(known.destination, 4);
+        flow.ipv6 = known.ipv6 !== 0;
+        const kind =
+          (known.protocol === protocolNumbers.udp ? FlowKind.FLOW_UDP : 0) |
+          (flow.ipv6 ? FlowKind.FLOW_IPV6 : 0);
+        const ports = (known.sourcePort | (known.destinationPort << 16)) >>> 0;
+        setWords(flow, ports, real, tick - used + this.#keptTicks, kind);
+        if (matches(flow)) map.delete(keys.slice(at, at + sizeofGlobalFlow));
+      }
+      await nextTurn();
+      if (this.#isClosed) throw new EbpfError('the balancer ended before its tables were walked');
     }
   }
 
-  /** Forgets one flow of another balancer. */
+  /** Forgets one flow of another balancer. @throws OptionError for ends of different families */
   forgetOne(flow: Flow): void {
-    this.#map.delete(keyOf(flow));
+    const target = this.#services().target(rawOf(flow));
+    if (target === undefined) return;
+    const sourcePort = swapPort(target.sourcePort);
+    this.#map.delete(keyOf({ ...flow, sourcePort, destinationPort: swapPort(target.destinationPort) }));
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     this.#reader[Symbol.dispose]();
+  }
+
+  #services(): ServiceFinder {
+    this.#finder ??= new ServiceFinder(this.#tables.services.all());
+    return this.#finder;
   }
 
   #find(
     flow: SharedFlow,
   ): { readonly key: Uint8Array; readonly real: KnownReal } | 'unknownVip' | 'unknownReal' {
-    this.#finder ??= new ServiceFinder(this.#tables.services.all());
-    const source = keyAddress(flow.source);
-    const destination = keyAddress(flow.destination);
-    const raw = emptyFlow();
-    raw.ends.set(source.words, 0);
-    raw.ends.set(destination.words, 4);
-    raw.hasEnds = true;
-    raw.ipv6 = source.ipv6;
-    raw.udp = flow.protocol === 'udp';
-    raw.sourcePort = wirePort(flow.sourcePort);
-    raw.destinationPort = wirePort(flow.destinationPort);
+    const finder = this.#services();
     const real = this.#tables.reals.find(flow.real);
-    const served = this.#finder.find(raw, real?.number ?? 0);
+    const served = finder.find(rawOf(flow), real?.number ?? 0);
     if (served === undefined || served.spec.forwarding === 'nat') return 'unknownVip';
     const isMember = served.members.some((member) => member.real.number === real?.number);
-    const isByRule = flow.byRule && this.#finder.hasRules(served, this.#tcpServerIds);
+    const isByRule = flow.byRule && finder.hasRules(served, this.#tcpServerIds);
     if (real === undefined || (!isMember && !isByRule)) return 'unknownReal';
     return { key: keyOf(flow), real };
   }
@@ -187,6 +197,14 @@ function keyOf(flow: Flow): Uint8Array {
     ipv6: Number(source.ipv6),
     reserved: 0,
   });
+}
+
+function tickOf(ns: bigint): number {
+  return Number(BigInt.asUintN(32, ns / BigInt(TICK_NS)));
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 function textOf(words: ArrayLike<number>, bytes: number): string {

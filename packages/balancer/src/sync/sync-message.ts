@@ -2,6 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { addressBytes, formatAddress } from '@weir/ebpf/address';
 import type { Protocol } from '../service.js';
+import { decodeRemoval, encodeRemoval, type Removal } from './removal.js';
 
 /** A flow that balancers share, without numbers that only one of them knows. */
 export interface SharedFlow {
@@ -19,8 +20,11 @@ export interface SharedFlow {
   readonly idleMs: number;
 }
 
-/** `flows`: flows, or none as a keepalive. `request`: asks for a copy of all flows. `end`: the copy is complete. */
-export type SyncKind = 'flows' | 'request' | 'end';
+/**
+ * `flows`: flows, or none as a keepalive. `request`: asks for a copy of all flows. `end`: the copy is complete. `remove`: flows
+ * are to be removed.
+ */
+export type SyncKind = 'flows' | 'request' | 'end' | 'remove';
 
 export interface SyncHeader {
   readonly kind: SyncKind;
@@ -34,6 +38,8 @@ export interface SyncHeader {
 
 export interface SyncMessage extends SyncHeader {
   readonly flows: readonly SharedFlow[];
+  /** With the kind `remove`. */
+  readonly removal?: Removal;
 }
 
 /** Why a datagram was refused. */
@@ -49,7 +55,7 @@ const LARGEST_RECORD = RECORD_BYTES + 3 * 16;
 /** Bytes of a datagram besides its flows. */
 export const SYNC_OVERHEAD = HEADER_BYTES + TAG_BYTES;
 
-const kinds: readonly SyncKind[] = ['flows', 'request', 'end'];
+const kinds: readonly SyncKind[] = ['flows', 'request', 'end', 'remove'];
 
 /** The first byte of a flow. */
 const Bit = { ipv6: 1, udp: 2, real6: 4, rule: 8 } as const;
@@ -62,17 +68,39 @@ export function flowBytes({ source, real }: SharedFlow): number {
 /** Encodes a datagram and signs it. */
 export function encodeSync(header: SyncHeader, flows: readonly SharedFlow[], key: Uint8Array): Buffer {
   const bytes = Buffer.alloc(SYNC_OVERHEAD + flows.length * LARGEST_RECORD);
+  writeHeader(bytes, header, flows.length);
+  let at = HEADER_BYTES;
+  for (const flow of flows) at = encodeFlow(bytes, at, flow);
+  return signed(bytes, at, key);
+}
+
+/** Encodes a datagram of the kind `remove` and signs it. */
+export function encodeSyncRemoval(
+  header: Omit<SyncHeader, 'kind'>,
+  removal: Removal,
+  key: Uint8Array,
+): Buffer {
+  const body = encodeRemoval(removal);
+  const bytes = Buffer.alloc(SYNC_OVERHEAD + body.length);
+  writeHeader(bytes, { ...header, kind: 'remove' }, 0);
+  body.copy(bytes, HEADER_BYTES);
+  return signed(bytes, HEADER_BYTES + body.length, key);
+}
+
+function writeHeader(bytes: Buffer, header: SyncHeader, count: number): void {
   bytes.writeUInt16BE(MAGIC, 0);
   bytes[2] = VERSION;
   bytes[3] = kinds.indexOf(header.kind);
-  bytes.writeUInt16BE(flows.length, 4);
+  bytes.writeUInt16BE(count, 4);
   bytes.write(header.boot, 8, 'hex');
   bytes.writeBigUInt64BE(BigInt(header.sequence), 16);
   bytes.writeBigUInt64BE(BigInt(header.timeMs), 24);
-  let at = HEADER_BYTES;
-  for (const flow of flows) at = encodeFlow(bytes, at, flow);
-  sign(bytes.subarray(0, at), key).copy(bytes, at);
-  return bytes.subarray(0, at + TAG_BYTES);
+}
+
+/** Signs the bytes before `end`, and puts the signature there. */
+function signed(bytes: Buffer, end: number, key: Uint8Array): Buffer {
+  sign(bytes.subarray(0, end), key).copy(bytes, end);
+  return bytes.subarray(0, end + TAG_BYTES);
 }
 
 function encodeFlow(bytes: Buffer, at: number, flow: SharedFlow): number {
@@ -109,9 +137,15 @@ export function decodeSync(bytes: Buffer, keys: readonly Uint8Array[]): SyncMess
   const kind = kinds[bytes[3]!];
   const sequence = Number(bytes.readBigUInt64BE(16));
   const timeMs = Number(bytes.readBigUInt64BE(24));
-  const flows = decodeFlows(bytes.subarray(HEADER_BYTES, end), bytes.readUInt16BE(4));
-  if (kind === undefined || flows === undefined || !Number.isSafeInteger(sequence)) return 'malformed';
-  return { kind, boot: bytes.toString('hex', 8, 16), sequence, timeMs, flows };
+  const body = bytes.subarray(HEADER_BYTES, end);
+  if (kind === undefined || !Number.isSafeInteger(sequence)) return 'malformed';
+  const header = { kind, boot: bytes.toString('hex', 8, 16), sequence, timeMs };
+  if (kind === 'remove') {
+    const removal = decodeRemoval(body);
+    return removal === undefined ? 'malformed' : { ...header, flows: [], removal };
+  }
+  const flows = decodeFlows(body, bytes.readUInt16BE(4));
+  return flows === undefined ? 'malformed' : { ...header, flows };
 }
 
 /** Undefined unless the bytes are exactly so many flows. */
