@@ -11,6 +11,7 @@ const host: HostView = {
   login: { address: '192.0.2.9', port: 22 },
   device: () => undefined,
   isProgram: (path) => path === '/bin/true',
+  secretProblem: (path) => (path === '/etc/key' ? undefined : `${path} is not there`),
 };
 
 /** The warnings about a VIP, with their places. */
@@ -80,12 +81,25 @@ test('devices have warnings at their place in the file', () => {
 });
 
 test('this host is seen without privileges', () => {
-  const { addresses, isProgram } = thisHost();
+  const { addresses, isProgram, secretProblem } = thisHost();
   assert.ok(addresses.includes('127.0.0.1'));
   assert.deepEqual(
     [isProgram(process.execPath), isProgram('/'), isProgram('/etc/passwd')],
     [true, false, false],
   );
+  assert.match(secretProblem('/no/such/key') ?? '', /is not there$/);
+  assert.match(secretProblem('/etc/passwd') ?? '', /can be read or written by others$/);
+  assert.match(secretProblem('/etc') ?? '', /is no regular file$/);
+});
+
+test('a key file for shared flows that is not there has a warning', () => {
+  const sync = (path: string) =>
+    `sync: {listen: '10.0.0.1:8850', peers: ['10.0.0.2:8850'], keyFile: ${path}}\n`;
+  const vip = `address: 198.51.100.1, ${tcp}, ${real}`;
+  assert.deepEqual(found(vip, sync('/etc/key')), []);
+  const [warning, ...more] = found(vip, sync('/no/such'));
+  assert.match(warning!, /^4:\d+ keyFile: \/no\/such is not there: the balancer will not start$/);
+  assert.deepEqual(more, []);
 });
 
 test('a file that is no text is one problem', () => {

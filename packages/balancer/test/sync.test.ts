@@ -236,9 +236,9 @@ const removals: readonly Removal[] = [
   },
   {
     flow: {
-      source: '2001:db8:0:0:0:0:0:7',
+      source: '2001:db8::7',
       sourcePort: 5,
-      destination: '2001:db8:0:0:0:0:0:1',
+      destination: '2001:db8::1',
       destinationPort: 0,
       protocol: 'tcp',
     },
@@ -246,8 +246,8 @@ const removals: readonly Removal[] = [
   { service: { address: '198.51.100.1', port: 80, protocol: 'tcp' } },
   { service: { address: '198.51.100.0/24', port: 0, protocol: 'udp' }, real: '10.0.0.1' },
   {
-    service: { address: '2001:db8:0:0:0:0:0:0/0', port: 80, protocol: 'tcp' },
-    real: 'fd00:0:0:0:0:0:0:1',
+    service: { address: '2001:db8::/32', port: 80, protocol: 'tcp' },
+    real: 'fd00::1',
   },
 ];
 

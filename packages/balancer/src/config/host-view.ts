@@ -1,5 +1,5 @@
 /** What the warnings about a configuration take from this host. */
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { type DeviceFeatures, deviceFeatures } from '../device/device-features.js';
 import type { HostView } from './warnings.js';
@@ -14,6 +14,7 @@ export function thisHost(): HostView {
     login,
     device: deviceOf,
     isProgram,
+    secretProblem,
   };
 }
 
@@ -39,6 +40,19 @@ function isProgram(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Who checks may not be the one who may read it: its contents do not count. */
+function secretProblem(path: string): string | undefined {
+  let stats: Stats | undefined;
+  try {
+    stats = lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+  if (stats === undefined) return `${path} is not there`;
+  if (!stats.isFile()) return `${path} is no regular file`;
+  return (stats.mode & 0o077) === 0 ? undefined : `${path} can be read or written by others`;
 }
 
 /** Most processes between a login and this one. */

@@ -20,6 +20,8 @@ export interface HostView {
   device(name: string): DeviceFeatures | undefined;
   /** Whether a file is there that can be run. */
   isProgram(path: string): boolean;
+  /** What is wrong with a file that only root may read; undefined if nothing is, or nobody knows. */
+  secretProblem(path: string): string | undefined;
 }
 
 /** Nothing is known of the host, so only the file itself counts. */
@@ -29,6 +31,7 @@ export const unknownHost: HostView = {
   login: undefined,
   device: () => undefined,
   isProgram: () => true,
+  secretProblem: () => undefined,
 };
 
 function isIn(prefix: string, address: string): boolean {
@@ -72,6 +75,7 @@ export function warnings(config: Config, host: HostView = unknownHost): Finding[
       ];
     }),
     ...ofDevices(config, host),
+    ...ofSync(config, host),
     ...ofCommand(config.onChange, host, ['onChange']),
     ...config.vips.flatMap(({ onChange, check }, index) => [
       ...ofCommand(onChange, host, ['vips', index, 'onChange']),
@@ -90,6 +94,12 @@ function ofDevices(config: Config, host: HostView): Finding[] {
     path: pathOf(config, name),
     message,
   }));
+}
+
+function ofSync({ sync }: Config, host: HostView): Finding[] {
+  const problem = sync && host.secretProblem(sync.keyFile);
+  if (problem === undefined) return [];
+  return [{ path: ['sync', 'keyFile'], message: `keyFile: ${problem}: the balancer will not start` }];
 }
 
 /** The place in the file that names a device. */

@@ -338,10 +338,7 @@ export class FlowSync implements AsyncDisposable {
     this.#sendTo(peers, (header) => encodeSync({ ...header, kind }, flows, this.#options.keys[0]!));
   }
 
-  #sendTo(
-    peers: readonly SyncAddress[],
-    encode: (header: Omit<SyncHeader, 'kind'>) => Buffer,
-  ): void {
+  #sendTo(peers: readonly SyncAddress[], encode: (header: Omit<SyncHeader, 'kind'>) => Buffer): void {
     for (const { host, port } of peers) {
       const stream = this.#streamTo(`${host} ${port}`);
       const bytes = encode({ boot: stream.boot, sequence: ++stream.sequence, timeMs: Date.now() });
@@ -411,8 +408,7 @@ export class FlowSync implements AsyncDisposable {
   async #removeHere(removal: Removal): Promise<void> {
     try {
       if ('flow' in removal) await this.#balancer.removeFlow(removal.flow);
-      else
-        for await (const _ of this.#balancer.removeFlows(removal)) this.#ended.signal.throwIfAborted();
+      else for await (const _ of this.#balancer.removeFlows(removal)) this.#ended.signal.throwIfAborted();
     } catch (error) {
       // It has no such service.
       if (!(error instanceof OptionError)) this.#log(error as Error);
@@ -441,7 +437,13 @@ function withoutZone(address: string): string {
 }
 
 /** A group's address; of an IPv6 group, with the device by which it is reached. */
-function inZone({ group, interface: device }: { readonly group: string; readonly interface: string }): string {
+function inZone({
+  group,
+  interface: device,
+}: {
+  readonly group: string;
+  readonly interface: string;
+}): string {
   const [, zone] = device.split('%');
   return zone === undefined || group.includes('%') ? group : `${group}%${zone}`;
 }

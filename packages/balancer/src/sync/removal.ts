@@ -4,9 +4,7 @@ import type { Flow } from '../datapath/frame.js';
 import type { Protocol, Service } from '../service.js';
 
 /** What is removed: one flow, or the flows of a service, or of one of its reals. */
-export type Removal =
-  | { readonly flow: Flow }
-  | { readonly service: Service; readonly real?: string };
+export type Removal = { readonly flow: Flow } | { readonly service: Service; readonly real?: string };
 
 const FLOW = 0;
 const SERVICE = 1;
