@@ -38,6 +38,8 @@ interface Row {
   /** Flows are translated. `reply`: the packets are those of the real. */
   readonly nat?: 'request' | 'reply';
   readonly options?: Partial<BalancerOptions>;
+  /** Packets of a measurement. Default 2^20. */
+  readonly repeat?: number;
 }
 
 const gue = { source4: '192.0.2.77', source6: 'fd00:77::1' };
@@ -46,6 +48,10 @@ const NAT_PORT = 8080;
 const natSources = Array.from({ length: 32 }, (_, i) => `192.0.2.${i + 1}`);
 const nat = { ...unguarded, flows: 400_000, nat: { sources: natSources, ports: [1024, 65_535] } } as const;
 const translated = { kind: 'tcp4', port: NAT_PORT, nat: 'request', options: nat } as const;
+
+/** So few packets that records of new flows find room until they are read. */
+const few = { repeat: 2 ** 14, options: { ...unguarded, flows: 20_000 } } as const;
+const fewShared = { ...few, options: { ...few.options, syncFlows: 1_000_000 } } as const;
 
 const rows: readonly Row[] = [
   { name: 'TCPv4, known flow', kind: 'tcp4' },
@@ -72,6 +78,11 @@ const rows: readonly Row[] = [
   { name: 'NAT: TCPv4, reply of a known flow', ...translated, nat: 'reply' },
   { name: 'NAT: SYN of new flows', ...translated, flows: ALL, syn: true },
   { name: 'NAT: TCPv4, a million known flows', ...translated, flows: MILLION },
+  { name: 'small table, full: SYN of new flows', kind: 'tcp4', flows: ALL, syn: true, ...few },
+  { name: 'small table, full: unknown flows, no SYN', kind: 'tcp4', flows: ALL, ...few },
+  { name: 'sync: TCPv4, known flow', kind: 'tcp4', options: { syncFlows: 1_000_000 } },
+  { name: 'sync, small table, full: SYN of new flows', kind: 'tcp4', flows: ALL, syn: true, ...fewShared },
+  { name: 'sync, small table, full: unknown flows, no SYN', kind: 'tcp4', flows: ALL, ...fewShared },
 ];
 
 /** A frame of 128 bytes whose headers are right but for checksums. */
@@ -207,9 +218,12 @@ function measure(row: Row, rounds: number): number[] {
   using balancer = openBalancer(row.options);
   using harness = new Measure();
   // New translated flows take ports, which do not last for a million in each round.
-  const repeat = row.flows === ALL && row.nat !== undefined ? MILLION / 16 : MILLION;
+  const repeat = row.repeat ?? (row.flows === ALL && row.nat !== undefined ? MILLION / 16 : MILLION);
   prepare(row, balancer, harness, repeat);
-  return Array.from({ length: rounds }, () => harness.run(balancer.program, repeat));
+  return Array.from({ length: rounds }, () => {
+    if (row.options?.syncFlows !== undefined) balancer.newFlows();
+    return harness.run(balancer.program, repeat);
+  });
 }
 
 const { values } = parseArgs({

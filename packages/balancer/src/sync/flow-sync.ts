@@ -277,9 +277,9 @@ export class FlowSync implements AsyncDisposable {
     this.#datagram('end', [], peers);
   }
 
-  /** Sends known flows a few at a time: receivers have little room for datagrams. */
+  /** Sends known flows a few at a time, since receivers have little room for datagrams; half the rate is for new ones. */
   async #sendKnown(filter: FlowFilter, peers: readonly SyncAddress[]): Promise<void> {
-    const step = Math.ceil((this.#options.rate * TICK_MS) / 1000);
+    const step = Math.ceil((this.#options.rate * TICK_MS) / 2000);
     let inStep = 0;
     for await (const { flows } of this.#balancer.flows(filter)) {
       this.#ended.signal.throwIfAborted();
