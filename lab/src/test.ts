@@ -32,7 +32,7 @@ import { Account, formatSummary, type SuiteResult } from './suite/suite.js';
 import { exitOnSignals, temporaryFolder } from './temporary.js';
 
 const unitTimeoutMs = 300_000;
-const rootTimeoutMs = 300_000;
+const rootTimeoutMs = 600_000;
 /** Some of the files of this machine alone make a system to install packages in. */
 const hereTimeoutMs = 900_000;
 /** Where guests find what the host's `WEIR_TEST_OBJECTS` and `WEIR_LOAD` name. */

@@ -29,10 +29,12 @@ const switches: readonly (readonly [string, Partial<BalancerOptions>])[] = [
 
 /**
  * Options that hardly affect others: long frames and a next program are in every third and every second combination, GRE in
- * half of those without GUE.
+ * half of those without GUE, shared flows where an odd number of switches is on.
  */
 function also(index: number): Partial<BalancerOptions> {
+  const isOdd = index.toString(2).replaceAll('0', '').length % 2 === 1;
   return {
+    ...(isOdd && { syncFlows: 1000 }),
     ...(index % 3 === 0 && { maxFrame: 9014 }),
     ...(index % 2 === 1 && { callsNext: true }),
     ...(index % 4 === 2 && { gre: true }),
