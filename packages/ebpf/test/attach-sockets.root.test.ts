@@ -145,6 +145,12 @@ describe('sockets in a map', () => {
 
     it(`run programs on streams by ${how}`, async (t) => {
       if (how === 'bpf_link' && !hasFeatures(t, 'sockmap_link')) return;
+      // sk_psock_strp_data_ready() has sk_callback_lock for writing, and sk_psock_skb_ingress_enqueue() wants it for reading: Debian's 5.10
+      // hangs for good where a parsed stream is passed on to its own socket.
+      if (
+        !requireKernel(t, 'streams in sockmaps that are passed to their own socket without a lock-up', '6.1')
+      )
+        return;
       using collection = load('link/sockets');
       const { globals } = collection;
       const map = collection.map('sockets') as DescriptorMap;
@@ -351,7 +357,11 @@ describe('links', () => {
       assert.ok(!existsSync(pin));
       same[Symbol.dispose]();
       link[Symbol.dispose]();
-      assert.equal(linkFromId(info.id), undefined, 'it ended with its last descriptor');
+      // The kernel lets go of a pin's last holder a little later.
+      await waitFor(() => {
+        using left = linkFromId(info.id);
+        return left === undefined;
+      });
     });
   });
 });
