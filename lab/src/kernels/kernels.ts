@@ -27,7 +27,13 @@ export const kernels: readonly KernelSeries[] = [
     without: ['lockdown'],
   },
   { name: '5.10', description: 'Debian 11', sources: [suites.bullseye], accepts: exactly(5, 10) },
-  { name: '6.1', description: 'Debian 12', sources: [suites.bookworm], accepts: exactly(6, 1) },
+  {
+    name: '6.1',
+    description: 'Debian 12',
+    sources: [suites.bookworm],
+    accepts: exactly(6, 1),
+    partly: true,
+  },
   { name: '6.12', description: 'Debian 13', sources: [suites.trixie], accepts: exactly(6, 12) },
   {
     name: '6.18',

@@ -132,7 +132,7 @@ const ofAnyTypes =
 const decided = new RegExp(
   [
     'balancer/dist/test/options',
-    'ebpf/dist/test/(attach|enumerations|features|kernel-structs|libbpf|link|link-network|load|modules)',
+    'ebpf/dist/test/(attach|attach-sockets|attach-user|enumerations|features|kernel-structs|libbpf|link|link-network|load|modules|typed-kinds)',
     'tracer/dist/test/(accept|cases|discovery|fast-open|fd|pairs|prior|tcp-walk|udp)',
   ]
     .map((path) => `^packages/${path}\\.root\\.test\\.js$`)
