@@ -45,6 +45,7 @@ import {
   syscallRaw,
   unshare,
 } from '../src/sys/index.js';
+import { kernelAtLeast } from '../src/sys/kernel-version.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { requireKernel } from './support/require.js';
@@ -300,12 +301,15 @@ describe('an order of programs', () => {
         );
         assert.throws(
           () => attachCgroup(three!, cgroup, { position: { before: one! } }),
-          /EINVAL: neighbours on a cgroup are named by their links/,
+          // An older kernel that has the order all the same, as Debian's 6.12 does, counts as one without.
+          kernelAtLeast('6.17')
+            ? /EINVAL: neighbours on a cgroup are named by their links/
+            : /has no order of programs on a cgroup/,
         );
       } catch (error) {
         assert.ok(error instanceof UnsupportedError, String(error));
         assert.equal(error.since, '6.17');
-        requireKernel(t, 'an order of programs on a cgroup', '6.17');
+        requireKernel(t, 'order of programs on a cgroup', '6.17');
       }
     });
   });
@@ -432,7 +436,7 @@ describe('netkit devices', () => {
     assert.equal(attachedPrograms({ device: 'weirkit' }, AttachType.netkitPrimary).programs.length, 1);
     assert.throws(
       () => attachNetkit(program, 'lo'),
-      /EINVAL: lo has to be the primary device of a netkit pair/,
+      /ENXIO: lo has to be the primary device of a netkit pair/,
     );
   });
 });

@@ -1,4 +1,6 @@
 /** Types that the kernel holds: its own, those of modules, and those that programs and maps came with. */
+import { constants } from 'node:os';
+import { SyscallError } from '../errors.js';
 import { infoAttr, kernelStruct } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { objectIds, openById } from '../sys/object-ids.js';
@@ -36,8 +38,16 @@ export function btfFromId(id: number): LoadedBtf | undefined {
   bpf(Command.objGetInfoByFd, infoAttr(fd.fd, first));
   const bytes = new Uint8Array(first.get('btfSize'));
   const name = new Uint8Array(nameLength);
-  const info = kernelStruct('btfInfo', { btf: bytes, btfSize: bytes.length, name, nameLen: name.length });
-  bpf(Command.objGetInfoByFd, infoAttr(fd.fd, info));
+  const request = { btf: bytes, btfSize: bytes.length };
+  let info = kernelStruct('btfInfo', { ...request, name, nameLen: name.length });
+  try {
+    bpf(Command.objGetInfoByFd, infoAttr(fd.fd, info));
+  } catch (error) {
+    // Before 5.11, types have no names, and those with an id are never the kernel's.
+    if (!(error instanceof SyscallError && error.errno === constants.errno.E2BIG)) throw error;
+    info = kernelStruct('btfInfo', request);
+    bpf(Command.objGetInfoByFd, infoAttr(fd.fd, info));
+  }
   const text = Buffer.from(name).toString('latin1').split('\0', 1)[0]!;
   const isKernel = info.get('kernelBtf') !== 0;
   const base = isKernel && text !== 'vmlinux' ? kernelBtf() : undefined;

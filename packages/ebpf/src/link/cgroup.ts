@@ -66,7 +66,7 @@ export function attachCgroup(
   }
 }
 
-const cgroupOrder = { feature: 'an order of programs on a cgroup', since: '6.17' } as const;
+const cgroupOrder = { feature: 'order of programs on a cgroup', since: '6.17' } as const;
 const preorder = { feature: 'BPF_F_PREORDER', since: '6.15' } as const;
 
 function createOrderedLink(

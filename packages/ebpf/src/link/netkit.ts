@@ -9,6 +9,13 @@ import { explainOrder, type LinkOrder, orderArguments } from './link-order.js';
 import { createSupportedLink } from './link-support.js';
 import { requireType } from './program-kind.js';
 
+/** Of another kind of device, of the peer, or of a kernel without netkit. */
+const notPrimary: ReadonlySet<number> = new Set([
+  constants.errno.ENXIO,
+  constants.errno.EACCES,
+  constants.errno.EINVAL,
+]);
+
 /** Options of {@link attachNetkit}. */
 export interface NetkitOptions extends LinkOrder {
   /** The device of the pair whose packets the program sees as they leave it. Default: as the program's section says. */
@@ -18,7 +25,7 @@ export interface NetkitOptions extends LinkOrder {
 /**
  * Attaches to a netkit device of the calling thread's network namespace by a bpf_link (6.7, CONFIG_NETKIT).
  * @param device The name or number of the primary device, for either end.
- * @throws UnsupportedError on an older kernel; SyscallError, such as EINVAL for a device of another kind.
+ * @throws UnsupportedError on an older kernel; SyscallError, such as ENXIO for a device of another kind.
  */
 export function attachNetkit(
   program: ProgramHandle,
@@ -33,7 +40,7 @@ export function attachNetkit(
   const target = typeof device === 'number' ? device : deviceIndex(device);
   const more = { flags, netkit: relative };
   const fd = createSupportedLink(support, program, target, attachType, more, (errno) =>
-    errno === constants.errno.EINVAL
+    notPrimary.has(errno)
       ? `${device} has to be the primary device of a netkit pair (CONFIG_NETKIT)`
       : explainOrder(errno),
   );
