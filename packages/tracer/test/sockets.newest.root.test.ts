@@ -157,13 +157,16 @@ for (const way of ['sock_diag', 'iterator:tcp']) {
             assert.ok(socket !== undefined, place);
             assert.equal(socket.state, 'established');
             assert.deepEqual(
-              [socket.opened, socket.sent, socket.received, socket.retransmits, socket.uid],
-              [opened, sent, received, 0, 0],
+              [socket.opened, socket.sent, socket.received, socket.uid],
+              [opened, sent, received, 0],
               place,
             );
             assert.deepEqual(pids.get(place), [pid]);
           }
         }
+        // A busy machine retransmits on a loopback device, too.
+        const retransmits = sockets.reduce((sum, socket) => sum + socket.retransmits, 0);
+        assert.ok(retransmits <= inside(netns, retransmitted), `${retransmits}`);
         // Nothing but TIME_WAIT may be left of them.
         assert.deepEqual(socketsOf(netns), []);
       });
