@@ -9,7 +9,7 @@ import { explainOrder, type LinkOrder, orderArguments } from './link-order.js';
 import { createSupportedLink } from './link-support.js';
 import { requireType } from './program-kind.js';
 
-/** Of another kind of device, of the peer, or of a kernel without netkit. */
+/** Refusals of another kind of device, of the peer, and of kernels without netkit. */
 const notPrimary: ReadonlySet<number> = new Set([
   constants.errno.ENXIO,
   constants.errno.EACCES,
