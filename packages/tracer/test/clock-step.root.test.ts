@@ -90,8 +90,8 @@ if (process.env.WEIR_LAB_KERNEL !== undefined) {
     // To other times each time: phases at the same time could not be distinguished.
     for (const step of [HOUR_MS, -2 * HOUR_MS]) {
       setClock(Date.now() + step);
-      // The command has kept this thread busy, which notices the change when it is idle again.
-      await sleep(100);
+      // The command has kept this thread busy, which notices the change when it is idle again: on a busy machine a while later.
+      await sleep(1_000);
       await phase();
     }
     const stopped = tracer.stop();
