@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -46,6 +46,7 @@ import {
   unshare,
 } from '../src/sys/index.js';
 import { kernelAtLeast } from '../src/sys/kernel-version.js';
+import { inCgroup } from './support/cgroup.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { requireKernel } from './support/require.js';
@@ -314,23 +315,6 @@ describe('an order of programs', () => {
     });
   });
 });
-
-/** A cgroup of our own with this process in it, while `body` runs. */
-async function inCgroup(body: (folder: string) => Promise<void>): Promise<void> {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
-  const root = mounts.map((line) => line.split(' ')).find(([, , type]) => type === 'cgroup2')?.[1];
-  assert.ok(root !== undefined, 'cgroup2 is mounted');
-  const home = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))![1]!;
-  const folder = join(root, `weir-sockets-${process.pid}`);
-  mkdirSync(folder);
-  try {
-    writeFileSync(join(folder, 'cgroup.procs'), String(process.pid));
-    await body(folder);
-  } finally {
-    writeFileSync(join(root, home, 'cgroup.procs'), String(process.pid));
-    rmdirSync(folder);
-  }
-}
 
 describe('links', () => {
   it('are described, opened by id, replaced, pinned and unpinned', async (t) => {

@@ -21,6 +21,7 @@ import { infoAttr, kernelStruct } from '../src/sys/attr.js';
 import { bpf } from '../src/sys/bpf.js';
 import { Namespace, unshare } from '../src/sys/index.js';
 import { Command } from '../src/uapi/commands.js';
+import { cgroupRoot } from './support/cgroup.js';
 import { mappedLibrary } from './support/dynamic-symbol.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
@@ -142,13 +143,6 @@ describe('a program is attached as its section says,', () => {
     assert.throws(() => collection.program('connect4').attach(), /cgroup\/connect4: give the cgroup/);
   });
 });
-
-function cgroupRoot(): string {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
-  const root = mounts.map((line) => line.split(' ')).find(([, , type]) => type === 'cgroup2')?.[1];
-  assert.ok(root !== undefined, 'cgroup2 is mounted');
-  return root;
-}
 
 describe('a program that is reopened from a pin', () => {
   it('is still one for packets that leave', (t) => {

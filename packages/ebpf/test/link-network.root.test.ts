@@ -3,9 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket as Stream } from 'node:net';
-import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -20,6 +18,7 @@ import {
 } from '../src/index.js';
 import { parseObject } from '../src/object/parse-object.js';
 import { Namespace, unshare } from '../src/sys/index.js';
+import { inCgroup } from './support/cgroup.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { assertRoot, openDescriptors } from './support/root.js';
@@ -198,23 +197,6 @@ describe('traffic control', () => {
 });
 
 describe('cgroups', () => {
-  /** A cgroup of our own with this process in it, while `body` runs. */
-  async function inCgroup(body: (folder: string) => Promise<void>): Promise<void> {
-    const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
-    const root = mounts.map((line) => line.split(' ')).find(([, , type]) => type === 'cgroup2')?.[1];
-    assert.ok(root !== undefined, 'cgroup2 is mounted');
-    const home = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))![1]!;
-    const folder = join(root, `weir-test-${process.pid}`);
-    mkdirSync(folder);
-    try {
-      writeFileSync(join(folder, 'cgroup.procs'), String(process.pid));
-      await body(folder);
-    } finally {
-      writeFileSync(join(root, home, 'cgroup.procs'), String(process.pid));
-      rmdirSync(folder);
-    }
-  }
-
   for (const [how, table] of [
     ['bpf_link', features],
     ['BPF_PROG_ATTACH', features.without('cgroup_link')],
