@@ -1,5 +1,6 @@
 /** Flows that balancers share: datagrams, hostile ones, replays, keys, and two ends on loopback. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -146,6 +147,8 @@ it('a key file that others may read, a link, or one without a whole key is refus
     chmodSync(path, 0o600);
     symlinkSync(path, join(folder, 'link'));
     assert.throws(() => readSyncKeys(join(folder, 'link')), /ELOOP/);
+    execFileSync('mkfifo', ['-m', '600', join(folder, 'pipe')]);
+    assert.throws(() => readSyncKeys(join(folder, 'pipe')), /expected a file with keys/);
     for (const bad of ['', 'ab\n', `${'zz'.repeat(32)}\n`]) {
       writeFileSync(path, bad);
       assert.throws(() => readSyncKeys(path), /expected a key of 32 bytes/);

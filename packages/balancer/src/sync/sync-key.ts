@@ -13,10 +13,12 @@ const LEAST_BYTES = 32;
  * @throws EbpfError for a file that others may read or write, or without keys of 32 bytes; Error of the system
  */
 export function readSyncKeys(path: string): readonly Buffer[] {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  // What is no file, such as a pipe, must not make the start wait.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   let text: string;
   try {
     const stats = fstatSync(fd);
+    if (!stats.isFile()) throw new EbpfError(`${path}: expected a file with keys`);
     if (!isTrusted(stats) || (stats.mode & OTHERS_READ) !== 0)
       throw new EbpfError(`${path}: others may read or write the key: chown root ${path}; chmod 600 ${path}`);
     text = readFileSync(fd, 'utf8');
