@@ -144,9 +144,12 @@ function exitMessage(status: number): string {
 /** So many tests are listed with what they took. */
 const SLOWEST = 25;
 
+/** So many lines of what was thrown stand at the end, once more. */
+const DETAIL_LINES = 6;
+
 /**
- * The summary: a line a suite; before it every failure in full, and then once more in a line, which a shortened log keeps,
- * and the tests that took longest.
+ * The summary: every failure in full, the tests that took longest, a line a suite, and last each failure once more in a few
+ * lines: a shortened log keeps its end.
  */
 export function formatSummary(results: readonly SuiteResult[]): string {
   const lines: string[] = [];
@@ -159,10 +162,6 @@ export function formatSummary(results: readonly SuiteResult[]): string {
     }
   }
   for (const { name, skips } of results) for (const skip of skips) lines.push(`skipped [${name}] ${skip}`);
-  for (const { name, failures } of results) {
-    for (const { file, name: test, detail } of failures)
-      lines.push(`failed [${name}] ${file}: ${test}: ${detail.trim().split('\n', 1)[0]}`);
-  }
   const slowest = results.flatMap(({ timings }) => timings).sort((a, b) => b.seconds - a.seconds);
   for (const { suite, file, name, seconds } of slowest.slice(0, SLOWEST))
     lines.push(`slow ${seconds.toFixed(1).padStart(6)} s [${suite}] ${file}: ${name}`);
@@ -173,6 +172,12 @@ export function formatSummary(results: readonly SuiteResult[]): string {
   lines.push('', row('suite', 'tests', 'passed', 'failed', 'skipped', 'seconds'));
   for (const { name, passed, failed, skipped, seconds } of results) {
     lines.push(row(name, passed + failed + skipped, passed, failed, skipped, seconds.toFixed(1)));
+  }
+  for (const { name, failures } of results) {
+    for (const { file, name: test, detail } of failures) {
+      const opening = detail.trim().split('\n').slice(0, DETAIL_LINES).join('\n');
+      lines.push('', `failed [${name}] ${file}: ${test}`, indent(opening));
+    }
   }
   lines.push('', `${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`);
   return `${lines.join('\n')}\n`;
