@@ -39,7 +39,7 @@ describe('runOnHost', () => {
     const summary = formatSummary([result]);
     assert.match(summary, /TypeError: the reason/);
     assert.match(summary, /\nslow +\d+\.\d s \[inner\] .*: suite › good\n/);
-    assert.match(summary, /: suite › bad\n    TypeError: the reason\n[^]*\n1 passed, 2 failed, 1 skipped\n$/);
+    assert.match(summary, /: suite › bad\n {4}TypeError: the reason\n.*\n1 passed, 2 failed, 1 skipped\n$/s);
   });
 
   test('a file that crashes, hangs, ends early or holds no test fails', async () => {
