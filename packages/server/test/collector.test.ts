@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch } from '@weir/history/schema';
-import type {
-  BegunConnection,
-  ConnectionsOptions,
-  EventColumns,
-  LiveConnections,
-  TraceRecord,
-  TracerApi,
+import {
+  type BegunConnection,
+  type ConnectionsOptions,
+  type EventColumns,
+  type LiveConnections,
+  type TraceRecord,
+  type TracerApi,
+  TracerStoppedError,
 } from '@weir/tracer';
 import { Collector, type CollectorOptions } from '../src/collector/collector.js';
 import { OpenConnections } from '../src/collector/open-connections.js';
@@ -30,6 +31,7 @@ class FakeTracer {
   /** Connections of an earlier tracer. */
   begun: readonly BegunConnection[] = [];
   onYield = (): unknown => undefined;
+  onRefresh = async (): Promise<void> => {};
   #waiting: TraceRecord[] = [];
   #wake = () => {};
   #stopped = false;
@@ -56,7 +58,8 @@ class FakeTracer {
   connections(options?: ConnectionsOptions): LiveConnections {
     this.begun = [...(options?.begun ?? [])];
     const { live, totals } = this;
-    const parts = { totals, refresh: async () => {}, takeEnded: () => ({ ended: [], dropped: 0 }) };
+    const refresh = () => this.onRefresh();
+    const parts = { totals, refresh, takeEnded: () => ({ ended: [], dropped: 0 }) };
     return { ...parts, [Symbol.iterator]: () => live.values(), [Symbol.dispose]: () => {} } as never;
   }
 
@@ -140,6 +143,24 @@ describe('the collector', () => {
     const opens = ids(batches.flatMap((batch) => batch.opens ?? []));
     assert.ok(intervals.length > 0 && opens.length > 0);
     assert.deepEqual(new Set([...intervals, ...opens]), new Set([connection_id]));
+  });
+
+  test('ends well when it is stopped in the middle of a sweep, with what comes after', async () => {
+    const batches = await collect(async (tracer, sweeps) => {
+      const connection = simulated(1, clock.monotonicNs());
+      tracer.emit(connectRecord(connection));
+      await sweeps(1);
+      let isRefused = false;
+      tracer.onRefresh = async () => {
+        isRefused = true;
+        throw new TracerStoppedError();
+      };
+      while (!isRefused) await sleep(1);
+      await sleep(1);
+      tracer.emit(closeRecord(connection, clock.monotonicNs()));
+    });
+    assert.equal(batches.flatMap(({ ends }) => ends ?? []).length, 1);
+    assert.equal(batches.at(-1)?.goodbye, true);
   });
 
   test('lists all that is open first, and then what is new', async () => {

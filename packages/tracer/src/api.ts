@@ -69,7 +69,7 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
    * {@link unwatchFds}.
    * @throws UnsupportedError where the kernel has neither BPF trampolines (5.5) nor kprobes;
    * UnknownFeatureError where that is unknown; OptionError for a number that is no process id; VerifierError,
-   * SyscallError (E2BIG beyond 4,096 processes); EbpfError once the tracer was stopped.
+   * SyscallError (E2BIG beyond 4,096 processes); TracerStoppedError once the tracer was stopped.
    */
   watchFds(pid: number): void;
   /** Ends {@link watchFds} for a process. Records that were made before are still delivered. */
@@ -81,7 +81,7 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
    *
    * Without CAP_SYS_ADMIN or CAP_SYS_PTRACE, less is seen: `problems` names what is missing.
    *
-   * @throws OptionError for options that make no sense; EbpfError once the tracer was stopped.
+   * @throws OptionError for options that make no sense; TracerStoppedError once the tracer was stopped.
    */
   connections(options?: ConnectionsOptions): LiveConnections;
   /**

@@ -57,5 +57,6 @@ export type {
 export type { TcpStateName } from './sockets/index.js';
 export type { TracerPosition } from './stream/handover.js';
 export type { RingPosition } from './stream/held-ring.js';
+export { TracerStoppedError } from './stream/stopped-error.js';
 export { Tracer } from './tracer.js';
 export type { TypeChoice, TypeSource } from './types/target.js';

@@ -31,6 +31,7 @@ import { openHeldRing } from './stream/held-ring.js';
 import { Losses, noLosses } from './stream/losses.js';
 import { ReaderProgress } from './stream/reader-progress.js';
 import { RecordIterator } from './stream/record-iterator.js';
+import { TracerStoppedError } from './stream/stopped-error.js';
 import { UdpFlowSource } from './stream/udp-flow-source.js';
 import { type TypeChoice, targetTypes } from './types/target.js';
 
@@ -276,7 +277,7 @@ export class Tracer implements TracerApi {
   }
 
   watchFds(pid: number): void {
-    if (this.#state !== 'running') throw new EbpfError('this tracer was stopped');
+    if (this.#state !== 'running') throw new TracerStoppedError();
     this.#programs.fds.watch(pid);
   }
 
@@ -285,7 +286,7 @@ export class Tracer implements TracerApi {
   }
 
   connections(options: ConnectionsOptions = {}): LiveConnections {
-    if (this.#state !== 'running') throw new EbpfError('this tracer was stopped');
+    if (this.#state !== 'running') throw new TracerStoppedError();
     const { features, filter, ipv6 = true } = this.#options;
     const connections = new TracedConnections(options, {
       btf: this.#btf,
@@ -420,7 +421,9 @@ export class Tracer implements TracerApi {
 
   async #catchUp(): Promise<void> {
     if (this.#state === 'running') await this.#stream.catchUp();
-    if (this.#state !== 'running') throw new EbpfError('this tracer was stopped', { cause: this.#failure });
+    if (this.#state === 'running') return;
+    if (this.#failure === undefined) throw new TracerStoppedError();
+    throw new EbpfError('this tracer has failed', { cause: this.#failure });
   }
 
   #currentStats(): TracerStats {

@@ -2,14 +2,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type EndContext, type EndRecord, endRow, type LiveDetails, TimeReader } from '@weir/history/rows';
 import type { EndRow, HostRow, LossRow, OpenRow } from '@weir/history/schema';
-import type {
-  Connection,
-  ConnectionsOptions,
-  EventColumns,
-  LiveConnections,
-  LostRecord,
-  TraceRecord,
-  TracerApi,
+import {
+  type Connection,
+  type ConnectionsOptions,
+  type EventColumns,
+  type LiveConnections,
+  type LostRecord,
+  type TraceRecord,
+  type TracerApi,
+  TracerStoppedError,
 } from '@weir/tracer';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
 import type { BatchContent } from '../spool/batch-sender.js';
@@ -254,6 +255,8 @@ export class Collector {
   /** Sweeps now, and then each time that the wall clock is at a multiple of the interval. */
   #startSweep(): void {
     this.#sweeping = this.#sweep().catch((error: unknown) => {
+      // The end has come in the middle of a look, which is what it is asked to do.
+      if (error instanceof TracerStoppedError) return;
       this.#failure = error;
       void this.#options.tracer.stop();
     });

@@ -69,8 +69,8 @@ export interface LiveConnections extends Iterable<Connection>, Disposable {
   /**
    * Consumes all events so far, then reads every socket's counters. Rates are those between two refreshes.
    *
-   * @throws UnsupportedError where the kernel has no socket diagnosis; EbpfError once the tracer has ended,
-   * or after disposal.
+   * @throws UnsupportedError where the kernel has no socket diagnosis; TracerStoppedError once the tracer was
+   * stopped; EbpfError once it has failed, or after disposal.
    */
   refresh(): Promise<void>;
 }
