@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import type { HistoryStore } from '@weir/history';
-import { queryOpenAt } from '@weir/history/query';
+import { type OpenConnection, queryOpenAt } from '@weir/history/query';
 import { assertFlowed, sum } from './support/flowed.js';
 import { KilledServe } from './support/killed-serve.js';
 import { TestNetns } from './support/load.js';
@@ -100,11 +100,17 @@ describe('weir serve, whose server is killed now and then', () => {
     for (const one of samples) {
       const { result, losses } = await queryOpenAt(history, { at: one.beforeNs });
       assert.deepEqual(losses, []);
-      const known = new Set(
-        result.rows.map(
-          (row) => `${row.local_address}:${row.local_port} ${row.peer_address}:${row.peer_port}`,
-        ),
+      const byKey = new Map<string, OpenConnection[]>();
+      for (const row of result.rows) {
+        const key = `${row.local_address}:${row.local_port} ${row.peer_address}:${row.peer_port}`;
+        byKey.set(key, [...(byKey.get(key) ?? []), row]);
+      }
+      assert.deepEqual(
+        [...byKey.values()].filter((rows) => rows.length > 1),
+        [],
+        `more than one row of a connection at ${one.beforeNs}`,
       );
+      const known = new Set(byKey.keys());
       assert.equal(known.size, result.count);
       const changing = new Set(
         sides

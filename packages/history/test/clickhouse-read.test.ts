@@ -250,14 +250,16 @@ describe('a history in ClickHouse', { skip: withoutClickhouse() }, () => {
 
 const MINUTE = 60_000_000_000n;
 
-/** Connections that come and go for three hours, and what sweeps each five minutes found: every hour all, else what is new. */
+/** Connections that come and go for three hours, and what sweeps each five minutes found: every hour all, else what is new. Some wait to be accepted. */
 function sweptHours(random: Random): Partial<Batch>[] {
   const connections = Array.from({ length: 80 }, (_, number) => {
     const started = number === 0 ? HOUR - 5n * HOUR_NS : HOUR + (random.wide() % (3n * HOUR_NS));
     const length =
       number === 0 ? 20n * HOUR_NS : random.wide() % random.pick([MINUTE, HOUR_NS, 3n * HOUR_NS]);
     const { event, time, interval_rows, duration_us, handshake_us, ...row } = plainEnd(random, {});
-    return { row, started, ended: started + (length / 1000n + 1n) * 1000n };
+    const ended = started + (length / 1000n + 1n) * 1000n;
+    const accepted = number % 4 === 1 && ended > started + 7n * MINUTE ? started + 7n * MINUTE : started;
+    return { row, started, accepted, ended };
   });
   return Array.from({ length: 36 + 1 }, (_, number) => {
     const time = HOUR + BigInt(number) * 5n * MINUTE;
@@ -265,17 +267,22 @@ function sweptHours(random: Random): Partial<Batch>[] {
     const isFull = number % 12 === 0;
     const isListed = ({ started, ended }: (typeof connections)[number]) =>
       started <= time && ended > time && (isFull || started > before);
-    const opens: OpenRow[] = connections
-      .filter(isListed)
-      .map(({ row, started }) => plainOpen(random, { ...row, time, started }));
+    const opens: OpenRow[] = connections.filter(isListed).map(({ row, accepted }) => {
+      const { flow_ns, flow_cpu, started, ...waiting } = plainOpen(random, {
+        ...row,
+        time,
+        started: accepted,
+      });
+      return { ...waiting, ...(accepted <= time && { flow_ns, flow_cpu, started }) } as OpenRow;
+    });
     const ends: EndRow[] = connections
       .filter(({ ended }) => ended > before && ended <= time)
-      .map(({ row, started, ended }) =>
+      .map(({ row, accepted, ended }) =>
         plainEnd(random, {
           ...row,
           time: ended,
           event: 'close',
-          duration_us: Number((ended - started) / 1000n),
+          duration_us: Number((ended - accepted) / 1000n),
           interval_rows: 0,
         }),
       );

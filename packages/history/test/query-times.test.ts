@@ -64,6 +64,30 @@ describe('what was open at a moment', () => {
       assert.equal(result.count, result.rows.length);
     }
   });
+
+  test('has a connection once that waits to be accepted, and has its number only from then on', async (context) => {
+    const store = await openStore(context);
+    const random = new Random(33);
+    const at = (minutes: number) => HOUR + BigInt(minutes) * MINUTE;
+    const { event, time, interval_rows, duration_us, handshake_us, ...row } = plainEnd(random, {});
+    const { flow_ns, flow_cpu, started, ...waiting } = plainOpen(random, row);
+    const accepted = { ...row, flow_ns: 7n, flow_cpu: 1 };
+    const first = { ...waiting, time: at(0) };
+    const second = plainOpen(random, { ...accepted, time: at(60), started: at(30) });
+    const ended = plainEnd(random, { ...accepted, event: 'close', time: at(90), duration_us: 60 * 60e6 });
+    const again = { event: 'close', flow_ns: 8n, time: at(110), duration_us: 10 * 60e6 };
+    await store.append(batchOf(1, { time: at(0), sweep: 'full', opens: [first] }));
+    await store.append(batchOf(2, { time: at(60), sweep: 'full', opens: [second] }));
+    await store.append(batchOf(3, { time: at(120), sweep: 'full', ends: [ended, { ...ended, ...again }] }));
+    const known = async (minutes: number) => {
+      const { result } = await queryOpenAt(store, { at: at(minutes) });
+      assert.equal(result.count, result.rows.length);
+      return result.rows.map((each) => each.flow_ns);
+    };
+    assert.deepEqual(await known(10), [undefined]);
+    for (const minutes of [40, 70]) assert.deepEqual(await known(minutes), [7n], `${minutes} minutes`);
+    assert.deepEqual([await known(95), await known(105), await known(115)], [[], [8n], []]);
+  });
 });
 
 describe('two ranges compared', () => {

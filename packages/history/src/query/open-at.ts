@@ -72,16 +72,19 @@ export function queryOpenAt(reader: HistoryReader, query: OpenAtQuery): Promise<
       return name in endColumns ? `"${name}"` : `NULL AS "${name}"`;
     });
     const moment = timeValue(at);
-    // The number of a connection that was open before the collector began is known only at its end.
-    const named = `SELECT ${ends} AS ends, time, ${begun} AS begun, duration_us FROM ${session.source('ends', sweeps)}`;
+    // A number becomes known late: at the end, where a connection is older than the collector; or once it is accepted.
+    const named = `SELECT ${ends} AS ends, time FROM ${session.source('ends', sweeps)}
+      WHERE time >= ? AND time <= ? AND (duration_us IS NULL OR ${begun} <= ?)
+      UNION ALL
+      SELECT ${ends}, time FROM ${session.source('opens', sweeps)}
+      WHERE flow_ns IS NOT NULL AND time >= ? AND time <= ? AND coalesce(started, time) <= ?`;
     const ended = `SELECT ${identity} FROM ${session.source('ends', { from, to: at + 1n })} WHERE time >= ? AND time <= ?`;
     const rows = await session.query(
       `WITH seen AS (
          SELECT ${sources.map((name) => `"${name}"`)}, 0 AS is_end, NULL AS alone_us, NULL AS interval_rows
          FROM ${session.source('opens', sweeps)} AS look
          WHERE time >= ? AND time <= ? AND coalesce(started, time) <= ? AND NOT (flow_ns IS NULL AND EXISTS (
-           SELECT 1 FROM (${named}) AS known
-           WHERE known.ends = ${ends} AND known.time >= look.time AND (known.duration_us IS NULL OR known.begun <= look.time)))
+           SELECT 1 FROM (${named}) AS known WHERE known.ends = ${ends} AND known.time >= look.time))
          UNION ALL
          SELECT ${fromEnds}, 1 AS is_end, duration_us AS alone_us, interval_rows
          FROM ${session.source('ends', sweeps)}
@@ -94,6 +97,8 @@ export function queryOpenAt(reader: HistoryReader, query: OpenAtQuery): Promise<
        FROM one ${figures.join} WHERE ${where.sql}
        ORDER BY started NULLS FIRST, monotonic_ns, flow_ns, local_port, peer_port LIMIT ${limit}`,
       [
+        ...[timeValue(from), timeValue(to), moment],
+        ...[timeValue(from), timeValue(to), moment],
         ...[timeValue(from), timeValue(to), moment],
         ...[moment, timeValue(to), moment],
         ...[timeValue(from), moment],

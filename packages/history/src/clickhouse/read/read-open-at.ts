@@ -45,9 +45,14 @@ export function clickhouseOpenAt(reader: ClickhouseReader, query: OpenAtQuery): 
     const lists = `SELECT host_id, max("time") AS full FROM ${place('opens')}
       WHERE ${withinSql({ from, to: at + 1n })} AND ("started" IS NULL OR ${nanosecondsOf('"time"')} - ${nanosecondsOf('assumeNotNull("started")')} > ${YOUNG_NS})
       GROUP BY host_id`;
-    // The number of a connection that was open before the collector began is known only at its end.
-    const named = `SELECT host_id, ${ends} AS ends, max("time") AS ended, minIf(${begun}, duration_us IS NOT NULL) AS begun, countIf(duration_us IS NULL) > 0 AS always
-      FROM ${place('ends')} WHERE ${withinSql({ from, to: to + 1n })} GROUP BY host_id, ends`;
+    // A number becomes known late: at the end, where a connection is older than the collector; or once it is accepted.
+    const named = `SELECT host_id, ends, max("time") AS seen FROM (
+        SELECT host_id, ${ends} AS ends, "time" FROM ${place('ends')}
+        WHERE ${withinSql({ from, to: to + 1n })} AND (duration_us IS NULL OR ${begun} <= ${moment})
+        UNION ALL
+        SELECT host_id, ${ends} AS ends, "time" FROM ${place('opens')}
+        WHERE ${withinSql({ from, to: to + 1n })} AND flow_ns IS NOT NULL AND ifNull("started", "time") <= ${moment}
+      ) GROUP BY host_id, ends`;
     const ended = `SELECT host_id, ${flow} FROM ${place('ends')} WHERE ${withinSql({ from, to: at + 1n })}`;
     const condition = conditionOf(where);
     // Addresses as numbers are for filters.
@@ -69,7 +74,7 @@ export function clickhouseOpenAt(reader: ClickhouseReader, query: OpenAtQuery): 
            LEFT JOIN (${lists}) AS lists ON lists.host_id = look.host_id
            LEFT JOIN (${named}) AS known ON known.host_id = look.host_id AND known.ends = look.ends
            WHERE look."time" >= ifNull(lists.full, ${timeSql(from)})
-             AND NOT (look.flow_ns IS NULL AND ifNull(known.ended >= look."time" AND (known.always OR known.begun <= look."time"), false))
+             AND NOT (look.flow_ns IS NULL AND ifNull(known.seen >= look."time", false))
            UNION ALL
            SELECT ${fromEnds.join(', ')}, 1 AS is_end FROM ${place('ends')}
            WHERE ${withinSql({ from: at + 1n, to: to + 1n })} AND event != 'fail' AND (duration_us IS NULL OR ${begun} <= ${moment})
