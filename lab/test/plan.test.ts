@@ -66,6 +66,30 @@ describe('the test plan', () => {
     assert.ok(counts({ matrix: true }).every((line) => line.endsWith(': 2')));
   });
 
+  test('leaves to this machine what it shows as well as the newest kernel, and to the ends what is no different between them', () => {
+    const some = classify([
+      'packages/cli/dist/test/balance-reals.newest.root.test.js',
+      'packages/cli/dist/test/memlock.root.test.js',
+      'packages/tracer/dist/test/types.newest.root.test.js',
+    ]);
+    const jobs = (choice: GuestChoice) =>
+      guestJobs(some, choice).map(({ name, files: { length } }) => `${name}: ${length}`);
+    assert.deepEqual(jobs({}), ['5.10-nobtf: 1', '5.10: 1', '7: 1']);
+    assert.deepEqual(jobs({ kernels: ['6.12', '7'] }), ['6.12: 3', '7: 3']);
+    assert.ok(jobs({ matrix: true }).every((line) => line.endsWith(': 3')));
+  });
+
+  test('its files that this machine shows as well are there', () => {
+    const { root } = findTestFiles();
+    const [onHost, inGuests] = [
+      root.filter((path) => path.includes('.newest.')),
+      guestJobs({ unit: [], root, host: [], boot: [], special: {} })
+        .filter(({ name }) => name === '7 newest')
+        .flatMap(({ files }) => files),
+    ];
+    assert.equal(onHost.length - inGuests.length, 12);
+  });
+
   test('runs what the kernel decides on a kernel between others, and all where it is named or the matrix is asked for', () => {
     const some = classify([
       'packages/balancer/dist/test/options.root.test.js',
