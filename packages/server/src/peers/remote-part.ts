@@ -134,7 +134,7 @@ export class RemotePart implements HistoryPart, Disposable {
       const options = { method: 'POST', headers, agent: this.#agent, signal };
       const sent = request(new URL(`${API_BASE}${PEER_PATH}`, url), options, resolve);
       sent.on('error', (error: RequestError) => {
-        error.wasReused = sent.reusedSocket && error.code === 'ECONNRESET';
+        error.wasReused = sent.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '');
         reject(error);
       });
       sent.end(body);
