@@ -157,8 +157,12 @@ const shownHere = new RegExp(
 /** All of its root tests run on it, as on an older one and a newer one. */
 const middleKernel = '6.12';
 
-/** Not on {@link middleKernel}: what processes without privileges may do there is what they may do on one of those. */
-const ofEnds = /^packages\/cli\/.*\/(discovery-privileges|doctor-privileges|memlock)\.root\./;
+/**
+ * Not on {@link middleKernel}: what processes without privileges may do, what becomes of packets once the programs are accepted, and guests
+ * without IPv6 are there as on one of those.
+ */
+const ofEnds =
+  /^packages\/(cli\/.*\/(discovery-privileges|doctor-privileges|memlock)\.root|balancer\/.*\/packets\.root|.*\.noipv6\.root)\./;
 
 /** The choice of guests. */
 export interface GuestChoice {
