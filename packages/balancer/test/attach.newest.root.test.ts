@@ -50,7 +50,7 @@ async function reaches(patience = 10_000): Promise<boolean> {
 
 /** Polls until a condition holds. */
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (!condition()) {
     assert.ok(Date.now() < deadline, 'in time');
     await sleep(20);

@@ -107,7 +107,7 @@ for (const [mode, kind, options] of [
       return [counters[`${kind}4`].packets, counters[`${kind}6`].packets] as const;
     };
     const isEqual = () => outer()[0] + outer()[1] === balancer.counters().redirected;
-    for (const deadline = Date.now() + 30_000; !isEqual(); await sleep(50))
+    for (const deadline = Date.now() + 60_000; !isEqual(); await sleep(50))
       assert.ok(Date.now() < deadline, `${outer()} ${JSON.stringify(balancer.counters())}`);
     assert.ok(outer()[0] >= 10 && outer()[1] >= 10, `${outer()}`);
   });

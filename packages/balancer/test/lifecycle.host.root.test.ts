@@ -79,7 +79,7 @@ class Talk {
   /** Waits for a number of further rounds. */
   async more(rounds: number): Promise<void> {
     const enough = this.#rounds + rounds;
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + 60_000;
     while (this.#rounds < enough) {
       if (this.#failure !== undefined) throw this.#failure;
       assert.ok(Date.now() < deadline, `${this.#rounds} of ${enough} rounds`);
@@ -122,7 +122,7 @@ function sent(): number {
 
 /** Asserts that every segment left the tunnel at a real: none was lost, or left to the host for want of a program. */
 async function nothingLost(): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   let counts: number[];
   do {
     const arrived = reals.reduce((sum, { decapsulator }) => sum + Number(decapsulator.packets), 0);
@@ -254,7 +254,7 @@ function pinnedIds(): string[] {
 
 /** The kernel frees maps and programs some time after their last reference. */
 async function allGone(ids: readonly string[]): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   let left: string[] = [];
   do {
     const existing = new Set([...mapIds()].map((id) => `map ${id}`));

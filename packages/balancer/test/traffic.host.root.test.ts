@@ -113,7 +113,7 @@ class Balanced implements Disposable {
 
   /** Waits until, by checks of both families, exactly these reals are up. */
   async well(...numbers: number[]): Promise<void> {
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 60_000;
     const wanted = numbers
       .flatMap((number) => [reals[number - 1]!.address4, reals[number - 1]!.address6])
       .sort();

@@ -59,7 +59,7 @@ async function status(): Promise<Status['vips']> {
 
 /** Waits until the status of the VIP with a list is as wanted. */
 async function until(isSo: (vip: Status['vips'][number]) => boolean): Promise<void> {
-  for (const deadline = Date.now() + 20_000; ; await sleep(50)) {
+  for (const deadline = Date.now() + 60_000; ; await sleep(50)) {
     const [vip] = await status();
     if (isSo(vip!)) return;
     assert.ok(Date.now() < deadline, JSON.stringify(vip));

@@ -19,7 +19,7 @@ execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
 const run = promisify(execFile);
 
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   while (!(await condition())) {
     assert.ok(Date.now() < deadline, what);
     await sleep(50);

@@ -44,12 +44,12 @@ describe('a terminal that goes away', () => {
         env: { ...process.env, SHELL: '/bin/bash' },
       });
       const said = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
-      await until(() => said(`${name}.ready`) !== '', 20_000);
+      await until(() => said(`${name}.ready`) !== '', 60_000);
       terminal.kill('SIGKILL');
-      await until(() => said(`${name}.err`).includes('stops 1\n'), 20_000);
+      await until(() => said(`${name}.err`).includes('stops 1\n'), 60_000);
       // The shell leads the session, and ends by SIGHUP itself unless that is ignored.
       if (trap === '') await new Promise((resolve) => setTimeout(resolve, 500));
-      else await until(() => said(`${name}.status`) !== '', 20_000);
+      else await until(() => said(`${name}.status`) !== '', 60_000);
       assert.equal(said(`${name}.status`), trap === '' ? '' : '0\n');
       assert.match(said(`${name}.err`), /^(weir: [^\n]* in [^\n]*\n)?taken 1 stops 1\n$/);
       assert.deepEqual(
@@ -117,7 +117,7 @@ describe('SIGHUP that was ignored when weir was started', () => {
     shell.stdout.on('data', (text) => {
       output += text;
     });
-    await until(() => existsSync(name) && readFileSync(name, 'utf8') !== '', 20_000);
+    await until(() => existsSync(name) && readFileSync(name, 'utf8') !== '', 60_000);
     const pid = Number.parseInt(output, 10);
     process.kill(pid, 'SIGHUP');
     await new Promise((resolve) => setTimeout(resolve, 300));

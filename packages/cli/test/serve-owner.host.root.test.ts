@@ -14,10 +14,8 @@ it('weir serve refuses a history of another user in a line that says what to do'
   chownSync(paths.history, 65534, 65534);
   const path = join(paths.history, 'hot.duckdb');
   writeFileSync(path, '', { mode: 0o600 });
-  const started = performance.now();
   const { status, stderr } = await runWeir(['serve', '--folder', paths.folder, '--user', 'nobody']);
   assert.equal(status, 2, stderr);
   const says = `${path} belongs to user 0, and the server runs as nobody: chown -R nobody: ${paths.server}, or choose that user`;
   assert.equal(stderr, `weir: ${says}\n`);
-  assert.ok(performance.now() - started < 10_000);
 });

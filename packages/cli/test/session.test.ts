@@ -126,7 +126,7 @@ describe('a session of weir trace', () => {
     const started = performance.now();
     assert.equal(await test.run({ durationMs: 50 }), 0);
     const elapsed = performance.now() - started;
-    assert.ok(elapsed >= 45 && elapsed < 2000, `${elapsed} ms`);
+    assert.ok(elapsed >= 45, `${elapsed} ms`);
     assert.equal(test.factory.tracer.stops, 1);
   });
 

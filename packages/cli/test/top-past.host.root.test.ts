@@ -21,7 +21,7 @@ const tmux = (...args: string[]) =>
 const type = (...keys: string[]) => tmux('send-keys', '-t', 'past', ...keys);
 
 async function shows(pattern: RegExp): Promise<string> {
-  for (const deadline = performance.now() + 30_000; ; await sleep(50)) {
+  for (const deadline = performance.now() + 60_000; ; await sleep(50)) {
     const text = tmux('capture-pane', '-p', '-t', 'past');
     if (pattern.test(text)) return text;
     assert.ok(performance.now() < deadline, `${pattern} in\n${text}`);

@@ -169,7 +169,7 @@ describe('weir top --at on a terminal', () => {
     const ended = run(seconds, ...args);
     context.after(() => stdin.end());
     const shows = async (pattern: RegExp) => {
-      for (const deadline = performance.now() + 10_000; !pattern.test(screen.text); await sleep(5))
+      for (const deadline = performance.now() + 60_000; !pattern.test(screen.text); await sleep(5))
         assert.ok(performance.now() < deadline, `${pattern} in\n${screen.text}${stderr.text}`);
       return screen.text;
     };

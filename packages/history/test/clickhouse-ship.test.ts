@@ -53,7 +53,7 @@ function shipTo(
 }
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 30_000; Date.now() < end; await wait(10)) if (await holds()) return;
+  for (const end = Date.now() + 60_000; Date.now() < end; await wait(10)) if (await holds()) return;
   assert.fail(`not in 30 s: ${what}`);
 }
 

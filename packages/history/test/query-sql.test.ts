@@ -124,14 +124,13 @@ describe('a question that is ended while it has several statements', () => {
   test('ends at any moment of them', async (context) => {
     const { store } = await threeHours(context);
     for (let delay = 0; delay < 60; delay += 3) {
-      const began = performance.now();
+      let begun = 0;
       const slow = (session: Parameters<Parameters<typeof store.read>[0]>[0]) =>
         (async () => {
-          for (let index = 0; index < 1000; index++)
-            await session.query('SELECT count(*) FROM range(3000000)');
+          for (; begun < 1000; begun++) await session.query('SELECT count(*) FROM range(3000000)');
         })();
       await assert.rejects(store.read(slow, { signal: AbortSignal.timeout(delay) }), InterruptedError);
-      assert.ok(performance.now() - began < 3000, `after ${delay} ms`);
+      assert.ok(begun < 1000, `after ${delay} ms`);
     }
   });
 });

@@ -249,10 +249,10 @@ describe('an answer', () => {
 
   test('is ended by its signal and by its limit of time, and the history goes on', async (context) => {
     const store = await openStore(context);
+    // It takes far longer than the time for this file.
     const sql = 'SELECT count(*) FROM range(1000000000000) a';
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 100);
-    const began = performance.now();
     await assert.rejects(querySql(store, { sql, signal: controller.signal }), InterruptedError);
     await assert.rejects(
       querySql(store, { sql, timeLimitMs: 100 }),
@@ -264,7 +264,6 @@ describe('an answer', () => {
       querySql(store, { sql, signal: AbortSignal.timeout(50), timeLimitMs: 60_000 }),
       (error) => error instanceof InterruptedError && !error.timedOut,
     );
-    assert.ok(performance.now() - began < 5000);
     assert.deepEqual((await querySql(store, { sql: 'SELECT 1 AS one' })).rows, [[1]]);
   });
 

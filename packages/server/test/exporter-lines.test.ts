@@ -37,7 +37,7 @@ async function exporterOf(config: object): Promise<Exporter> {
 }
 
 async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !isSo(); await sleep(5)) assert.ok(Date.now() < deadline, what);
+  for (const deadline = Date.now() + 60_000; !isSo(); await sleep(5)) assert.ok(Date.now() < deadline, what);
 }
 
 /** Takes lines until it is stopped. */

@@ -22,7 +22,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const tokenFile = join(folder, 'token');
 
 async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !isSo(); await sleep(5)) assert.ok(Date.now() < deadline, what);
+  for (const deadline = Date.now() + 60_000; !isSo(); await sleep(5)) assert.ok(Date.now() < deadline, what);
 }
 
 const pod = (podIP: string, more: object = {}) => ({

@@ -418,7 +418,7 @@ describe('another host', () => {
       login,
       tls: { cert: `${cert}`, key: `${key}` },
     });
-    const config = { url: api.origin, token: { env: 'PEER' }, timeout: 5_000 };
+    const config = { url: api.origin, token: { env: 'PEER' }, timeout: 60_000 };
     const total = async (more: object, environment: Record<string, string>) => {
       using answering = answeringHistories(first, [{ ...config, ...more }], environment);
       return answering.history.groups({ range, by: [] });
@@ -435,12 +435,13 @@ describe('another host', () => {
   });
 
   it('that does not answer in time is not waited for again at once', async () => {
-    await using slow = await serving(() => {});
-    const part = remote(slow.origin, { timeoutMs: 1000 });
-    assert.match(await reasonOf(part), /no answer within 1 s/);
-    const started = performance.now();
-    await reasonOf(part);
-    assert.ok(performance.now() - started < 900);
+    let asked = 0;
+    await using slow = await serving(() => {
+      asked++;
+    });
+    const part = remote(slow.origin, { timeoutMs: 2000 });
+    for (let time = 0; time < 2; time++) assert.match(await reasonOf(part), /no answer within 2 s/);
+    assert.equal(asked, 1);
   });
 
   it('that runs another version, or says nonsense, is named with that', async () => {

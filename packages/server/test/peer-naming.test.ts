@@ -32,7 +32,7 @@ function write(name: string, content: string | Buffer): string {
 }
 
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await isSo()); await sleep(20))
+  for (const deadline = Date.now() + 60_000; !(await isSo()); await sleep(20))
     assert.ok(Date.now() < deadline, what);
 }
 

@@ -119,7 +119,7 @@ describe('a server that is started again', () => {
   after(() => Promise.all(clients.map((client) => client.close(0))));
 
   async function until(server: WeirServer, isSo: (lines: MetricLine[]) => boolean): Promise<MetricLine[]> {
-    for (const deadline = Date.now() + 10_000; ; await sleep(300)) {
+    for (const deadline = Date.now() + 60_000; ; await sleep(300)) {
       const lines = await linesOf(server);
       if (isSo(lines)) return lines;
       assert.ok(Date.now() < deadline);

@@ -45,7 +45,7 @@ async function statusOf(server: WeirServer, path: string, token?: string): Promi
 }
 
 async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await isSo()); await sleep(20))
+  for (const deadline = Date.now() + 60_000; !(await isSo()); await sleep(20))
     assert.ok(Date.now() < deadline, what);
 }
 

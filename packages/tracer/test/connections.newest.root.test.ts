@@ -99,7 +99,7 @@ describe('the connection table', () => {
       load.signal();
       await load.awaitKind('holding');
       // Records come with the reader's timer.
-      for (const deadline = Date.now() + 20_000; running.totals.accepted < count; ) {
+      for (const deadline = Date.now() + 60_000; running.totals.accepted < count; ) {
         assert.ok(Date.now() < deadline, 'records are missing');
         await new Promise((resolve) => setTimeout(resolve, 20));
       }

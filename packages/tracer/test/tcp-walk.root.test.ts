@@ -50,7 +50,7 @@ function readBy(netns: TestNetns, tcpWalk: TcpIterator | undefined) {
 /** The iterator's reading between two equal ones of sock_diag: acknowledgements may still be under way. */
 function readByBoth(netns: TestNetns, iterator: TcpIterator) {
   const fixed = (reading: ReturnType<typeof readBy>) => [...reading].map(([ends, one]) => [ends, one.fixed]);
-  for (const deadline = Date.now() + 10_000; ; ) {
+  for (const deadline = Date.now() + 60_000; ; ) {
     const expected = readBy(netns, undefined);
     const found = readBy(netns, iterator);
     const again = readBy(netns, undefined);
@@ -152,7 +152,7 @@ it('a walk passes over connections that are as they were, counts them, and repor
     assert.equal(walk().changed.length, 4);
     // An acknowledgement may come later than what it is for.
     const rest = () => {
-      for (const deadline = Date.now() + 10_000; ; ) {
+      for (const deadline = Date.now() + 60_000; ; ) {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
         if (walk().changed.length === 0) return;
         assert.ok(Date.now() < deadline, 'the connections do not come to rest');

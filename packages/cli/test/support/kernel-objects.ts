@@ -72,7 +72,7 @@ function heldObjects(): Objects {
 export async function assertNothingLeft(before: Objects, held: Objects = new Set()): Promise<void> {
   // What comes up later belongs to others: what is looked for exists already.
   let left = [...new Set([...existingObjects(), ...held])].filter((object) => !before.has(object));
-  for (const end = Date.now() + 15_000; left.length > 0 && Date.now() < end; await sleep(100)) {
+  for (const end = Date.now() + 60_000; left.length > 0 && Date.now() < end; await sleep(100)) {
     const others = heldObjects();
     const existing = existingObjects();
     left = left.filter((object) => existing.has(object) && !others.has(object));

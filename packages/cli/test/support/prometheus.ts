@@ -69,7 +69,7 @@ export class Prometheus implements AsyncDisposable {
 
   /** Waits until an expression has one value, which it is. */
   async until(expression: string, value: number): Promise<void> {
-    for (const deadline = Date.now() + 30_000; ; await sleep(100)) {
+    for (const deadline = Date.now() + 60_000; ; await sleep(100)) {
       const found = await this.query(expression);
       if (found.length === 1 && found[0]!.value === value) return;
       assert.ok(Date.now() < deadline, `${expression} is ${JSON.stringify(found)}, not ${value}`);

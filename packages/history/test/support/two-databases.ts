@@ -38,7 +38,7 @@ export async function ship(server: TestClickhouse, store: HistoryStore): Promise
     },
     ...{ journal: join(store.folder, 'shipped'), say: () => {}, lookMs: 20, spreadMs: 0, retryMs: 20 },
   });
-  for (const end = Date.now() + 30_000; Date.now() < end; await wait(10)) {
+  for (const end = Date.now() + 60_000; Date.now() < end; await wait(10)) {
     const { state, waiting, problem } = shipper.status;
     if (state === 'shipping' && waiting.segments === 0) return;
     if (problem !== undefined) throw new Error(problem);

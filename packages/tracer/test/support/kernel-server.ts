@@ -142,7 +142,7 @@ function smbNegotiation(): Buffer {
 
 /** Connects as soon as somebody listens. */
 async function connectTo(port: number): Promise<Socket> {
-  for (const deadline = performance.now() + 20_000; ; await sleep(20)) {
+  for (const deadline = performance.now() + 60_000; ; await sleep(20)) {
     const socket = connect(port, '127.0.0.1');
     try {
       await once(socket, 'connect');

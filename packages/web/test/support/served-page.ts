@@ -24,7 +24,7 @@ let runs = 0;
 
 /** Waits until something is so. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 30_000; !(await isSo()); await sleep(50))
+  for (const deadline = Date.now() + 60_000; !(await isSo()); await sleep(50))
     assert.ok(Date.now() < deadline, what);
 }
 
