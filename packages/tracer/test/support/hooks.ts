@@ -1,7 +1,10 @@
 /** The accept hooks that the running kernel offers, so that each is tested. */
 import { kernelAtLeast } from '@weir/ebpf';
 import { acceptHooks } from '../../src/hooks/accept-hooks.js';
-import { type AcceptHook, inspectHost } from '../../src/index.js';
+import { readKernelFeatures } from '../../src/hooks/kernel-features.js';
+import { planHooks } from '../../src/hooks/plan.js';
+import type { AcceptHook } from '../../src/index.js';
+import { targetTypes } from '../../src/types/target.js';
 
 /**
  * The hooks that can be used here and miss nothing: trampolines do not qualify where processes can be preempted in their
@@ -12,11 +15,13 @@ export function availableAcceptHooks(): readonly AcceptHook[] {
   return available;
 }
 
-/** Looking takes seconds in a guest. */
+/** Looking takes a second in a guest. */
 let available: readonly AcceptHook[] | undefined;
 
 function findAcceptHooks(): readonly AcceptHook[] {
-  const choice = inspectHost().hooks.find(({ purpose }) => purpose === 'process that accepts');
+  // The plan alone: inspectHost() asks for every feature and tries to trace, which takes seconds in a guest.
+  const { choices } = planHooks(readKernelFeatures(targetTypes(undefined).btf), undefined);
+  const choice = choices.find(({ purpose }) => purpose === 'process that accepts');
   const present = new Set(
     choice?.candidates
       .filter((candidate) => candidate.state === 'present')
