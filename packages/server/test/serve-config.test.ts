@@ -23,6 +23,7 @@ describe('the configuration of weir serve', () => {
         retention: { age: 30 * 86_400_000, size: 10_000_000_000 },
         listen: [{ host: '127.0.0.1', port: 9436 }],
         insecure: false,
+        tokens: [],
         names: [],
         origins: [],
         limits: { rows: 100_000, time: 30_000, queries: 4, waiting: 64, streams: 500 },
@@ -42,6 +43,18 @@ describe('the configuration of weir serve', () => {
         },
       });
     });
+
+  it('has tokens in files, whose names differ', () => {
+    const { tokens } = parseServeConfig('tokens: [{name: a, file: /a}, {name: b, file: /b, role: sql}]');
+    assert.deepEqual(tokens, [
+      { name: 'a', file: '/a', role: 'read' },
+      { name: 'b', file: '/b', role: 'sql' },
+    ]);
+    assert.deepEqual(problems('tokens:\n- {name: a, file: /a}\n- {name: a, file: /b}'), [
+      'f:3:10: tokens: a is there twice',
+    ]);
+    assert.match(problems('tokens: [{name: "a b", file: /a}]').join(), /expected letters, digits/);
+  });
 
   it('keeps the defaults beside what is set', () => {
     const config = parseServeConfig('retention: {age: 1y}\nrecord: {udp: true}\nlimits: {time: 5s}');

@@ -8,6 +8,7 @@ import { json } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SCHEMA_VERSION } from '@weir/history/schema';
+import { newToken } from '@weir/http/auth';
 import { viewOf } from '../src/collector/collector-view.js';
 import { parseServeConfig, type ServeConfig } from '../src/config/index.js';
 import { addToken, serverPlaces, WeirServer } from '../src/index.js';
@@ -197,6 +198,31 @@ describe('a server', () => {
     assert.match(problems.join('\n'), /the earlier tokens stay valid: .*no file of tokens/);
     const tls = { certificate: '/nonexistent/a', key: '/nonexistent/b' };
     await assert.rejects(server.reload(configOf({ tls })), /^OptionError: tls: ENOENT/);
+  });
+
+  it('knows of tokens in files of the configuration, and of their changes', async () => {
+    const file = join(folder, 'prometheus');
+    const [first, second] = [newToken(), newToken()];
+    writeFileSync(file, `${first}\n`);
+    const tokens = [{ name: 'prometheus', role: 'read', file }] as const;
+    await using server = await start(configOf({ tokens: [...tokens] }));
+    assert.equal(await statusOf(server, '/losses'), 401);
+    assert.equal(await statusOf(server, '/losses', first), 200);
+    writeFileSync(file, 'no token');
+    await until('the damaged file is reported', async () =>
+      problems.some((line) => /earlier tokens stay valid: tokens: prometheus: .*has no token/.test(line)),
+    );
+    assert.equal(await statusOf(server, '/losses', first), 200);
+    writeFileSync(file, second);
+    // Each refusal counts against the address: so the one that is still valid is asked.
+    const isOver = async () => (await statusOf(server, '/losses', first)) === 401;
+    await until('the earlier token is not valid any more', isOver);
+    assert.equal(await statusOf(server, '/losses', second), 200);
+    rmSync(file);
+    const next = configOf({ tokens: [...tokens], names: ['x.example'] });
+    await assert.rejects(server.reload(next), /^OptionError: tokens: prometheus: ENOENT/);
+    await server.reload(configOf());
+    assert.equal(await statusOf(server, '/losses'), 200);
   });
 
   it('sends what it has stored to its exporters, also what comes last, and says so in its status', async () => {

@@ -12,7 +12,7 @@ export { type AllowedHosts, hostOf, isAllowedOrigin, isOwnHost, type RequestOrig
 export { isLoopback } from './loopback.js';
 export { type Refusal, Refusals } from './refusals.js';
 export { securityHeaders } from './security-headers.js';
-export { findToken, hasExpired, newToken, type StoredToken, tokenDigest } from './token.js';
+export { findToken, hasExpired, isToken, newToken, type StoredToken, tokenDigest } from './token.js';
 export {
   addTokenTo,
   checkTokenName,

@@ -23,6 +23,11 @@ export function newToken(): string {
   return `${PREFIX}${randomBytes(RANDOM_BYTES).toString('base64url')}`;
 }
 
+/** Whether a text has the form of a token. */
+export function isToken(text: string): boolean {
+  return format.test(text);
+}
+
 /** The digest of a token. */
 export function tokenDigest(token: string): string {
   return createHash('sha256').update(token).digest('hex');
@@ -43,11 +48,11 @@ export function findToken<Role extends string>(
   tokens: readonly StoredToken<Role>[],
   now: number,
 ): StoredToken<Role> | undefined {
-  const isToken = format.test(text);
-  const digest = Buffer.from(tokenDigest(isToken ? text : ''), 'hex');
+  const isOne = isToken(text);
+  const digest = Buffer.from(tokenDigest(isOne ? text : ''), 'hex');
   let found: StoredToken<Role> | undefined;
   for (const token of tokens) {
     if (timingSafeEqual(digest, Buffer.from(token.sha256, 'hex'))) found = token;
   }
-  return found === undefined || !isToken || hasExpired(found, now) ? undefined : found;
+  return found === undefined || !isOne || hasExpired(found, now) ? undefined : found;
 }

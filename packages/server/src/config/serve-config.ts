@@ -15,6 +15,7 @@ const format: ConfigFormat<ServeConfig> = {
       : [
           ...recordFilterFindings(config.record.filter, ['record', 'filter']),
           ...listenFindings(config),
+          ...tokenFindings(config),
           ...storeFindings(config),
           ...peerFindings(config),
           ...readFindings(config),
@@ -40,6 +41,15 @@ export function readServeConfig(file: string): ServeConfig {
 /** The text of `weir-serve.schema.json`. */
 export function serveSchemaText(): string {
   return jsonSchema('weir serve', serveSchema);
+}
+
+function tokenFindings({ tokens }: ServeConfig): Finding[] {
+  const names = tokens.map(({ name }) => name);
+  return names.flatMap((name, index): Finding[] =>
+    names.indexOf(name) === index
+      ? []
+      : [{ path: ['tokens', index, 'name'], message: `tokens: ${name} is there twice` }],
+  );
 }
 
 function storeFindings({ store }: ServeConfig): Finding[] {

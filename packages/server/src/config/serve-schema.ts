@@ -1,6 +1,7 @@
 /** The schema of a configuration file of `weir serve`: the one source of its types, its checks, and the schema for editors. */
-import { absolutePath, address, age, bytes, duration, listen, prefix } from '@weir/config';
+import { absolutePath, accepts, address, age, bytes, duration, listen, prefix } from '@weir/config';
 import { checkLayout, defaultKeptDays, parseTarget } from '@weir/history/clickhouse/target';
+import { checkTokenName } from '@weir/http/auth';
 import { z } from 'zod';
 import { geoSchema, kubernetesSchema, networksSchema } from '../naming/naming-schema.js';
 import { exporterSchema } from './exporters-schema.js';
@@ -50,6 +51,17 @@ const retention = z.strictObject({
 const tls = z.strictObject({
   certificate: absolutePath.describe('A PEM file with the certificate and those that signed it.'),
   key: absolutePath.describe('A PEM file with its private key.'),
+});
+
+const token = z.strictObject({
+  name: z
+    .string()
+    .refine(accepts(checkTokenName), { error: 'expected letters, digits, _ . @ -, at most 63 together' })
+    .describe('What it is called in the audit log.'),
+  role: z.enum(['read', 'sql', 'admin']).default('read').describe('What it allows. Default read.'),
+  file: absolutePath.describe(
+    "A file with the token that the server's user can read: weir_ and 256 random bits in base64url.",
+  ),
 });
 
 const proxy = z.strictObject({
@@ -206,6 +218,11 @@ export const serveSchema = z.strictObject({
     .describe(
       'Whether addresses beyond loopback may be listened at without a token or without TLS. Default false.',
     ),
+  tokens: z
+    .array(token)
+    .max(64)
+    .default([])
+    .describe('Tokens in files, which are read again when they change, besides those of weir serve token.'),
   names: z
     .array(z.union([z.string().regex(hostName), address]))
     .max(64)

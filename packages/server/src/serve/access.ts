@@ -5,49 +5,61 @@ import type { Listen } from '@weir/config';
 import { TokenSource } from '@weir/http/auth';
 import { readTlsFiles, type TlsFiles } from '@weir/http/server';
 import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.js';
+import { ConfiguredTokens, readConfiguredTokens } from '../auth/configured-tokens.js';
 import { requireProtection } from '../auth/protection.js';
 import { type Role, roles } from '../auth/roles.js';
 import type { ServeConfig } from '../config/serve-schema.js';
 import { serverPlaces } from './places.js';
 
-/** Logins of a configuration, and the tokens of its folder, which are read again when they change. */
+/** Logins of a configuration, and the tokens of its folder and its files, which are read again when they change. */
 export class Access implements Disposable {
   readonly authenticator: Authenticator;
   readonly #tokens: TokenSource<Role>;
+  readonly #configured: ConfiguredTokens;
   #config: ServeConfig;
 
-  /** @throws FormatError for a damaged file of tokens */
+  /** @throws FormatError for a damaged file of tokens; OptionError for tokens of the configuration that cannot be used */
   constructor(config: ServeConfig, onProblem: (message: string) => void) {
     this.#config = config;
     const onTokens = () => this.authenticator.update(this.#logins());
     this.#tokens = new TokenSource(serverPlaces(config.folder).tokens, roles, onTokens, onProblem);
+    try {
+      this.#configured = new ConfiguredTokens(config.tokens, onTokens, onProblem);
+    } catch (error) {
+      this.#tokens[Symbol.dispose]();
+      throw error;
+    }
     this.authenticator = new Authenticator(this.#logins());
   }
 
   #logins(): AuthenticatorOptions {
     const { proxy, insecure } = this.#config;
-    return { tokens: this.#tokens.tokens, insecure, ...(proxy !== undefined && { proxy }) };
+    const tokens = [...this.#tokens.tokens, ...this.#configured.tokens];
+    return { tokens, insecure, ...(proxy !== undefined && { proxy }) };
   }
 
-  /** Reads the tokens again. */
-  refresh(): void {
+  /** Reads the tokens again. @throws OptionError for tokens of a configuration to come that cannot be used */
+  refresh(next: ServeConfig): void {
+    readConfiguredTokens(next.tokens);
     this.#tokens.refresh();
   }
 
   /** Logs in as another configuration says. */
   update(config: ServeConfig): void {
     this.#config = config;
+    this.#configured.update(config.tokens);
     this.authenticator.update(this.#logins());
   }
 
   /** @throws OptionError where a server would be reached from elsewhere unprotected. @param listen Where it listens. */
-  requireProtection({ tls, proxy, insecure }: ServeConfig, listen: readonly Listen[]): void {
-    const hasLogins = this.#tokens.tokens.length > 0 || proxy !== undefined;
+  requireProtection({ tls, proxy, insecure, tokens }: ServeConfig, listen: readonly Listen[]): void {
+    const hasLogins = this.#tokens.tokens.length + tokens.length > 0 || proxy !== undefined;
     requireProtection({ listen, hasTls: tls !== undefined, hasLogins, insecure });
   }
 
   [Symbol.dispose](): void {
     this.#tokens[Symbol.dispose]();
+    this.#configured[Symbol.dispose]();
   }
 }
 

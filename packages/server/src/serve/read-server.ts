@@ -120,21 +120,21 @@ export class ReadServer implements AsyncDisposable {
   }
 
   /**
-   * Uses another configuration for what can be changed while it runs: certificates, names, origins, the proxy.
+   * Uses another configuration for what can be changed while it runs: certificates, tokens, names, origins, the proxy.
    *
    * @returns Keys of the configuration that only a restart changes.
    * @throws OptionError, Error of the system for files that cannot be used; then everything is as before
    */
   reload(config: ServeConfig): string[] {
     const tls = readTls(config);
-    this.#access.refresh();
+    this.#access.refresh(config);
     this.#access.requireProtection(config, listenAt(this.#api.addresses));
     if (tls !== undefined) this.#api.setTls(tls);
     const fixed = ['folder', 'user', 'read', 'listen', 'limits'] as const;
     const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
-    const { names, origins, proxy } = config;
+    const { tokens, names, origins, proxy } = config;
     const { proxy: _, ...rest } = this.#config;
-    this.#config = { ...rest, names, origins, ...(proxy !== undefined && { proxy }) };
+    this.#config = { ...rest, tokens, names, origins, ...(proxy !== undefined && { proxy }) };
     this.#access.update(this.#config);
     return left;
   }

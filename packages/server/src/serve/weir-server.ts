@@ -330,15 +330,15 @@ export class WeirServer implements AsyncDisposable {
   }
 
   /**
-   * Uses another configuration for what can be changed while it runs: certificates, names, origins, the proxy, exporters,
-   * names of peers.
+   * Uses another configuration for what can be changed while it runs: certificates, tokens, names, origins, the proxy,
+   * exporters, names of peers.
    *
    * @returns Keys of the configuration that only a restart changes.
    * @throws OptionError, Error of the system for files that cannot be used; then everything is as before
    */
   async reload(config: ServeConfig): Promise<string[]> {
     const tls = readTls(config);
-    this.#access.refresh();
+    this.#access.refresh(config);
     this.#access.requireProtection(config, listenAt(this.#api.addresses));
     await this.#naming.update(config);
     await this.#exporters?.update(config.exporters);
@@ -357,10 +357,10 @@ export class WeirServer implements AsyncDisposable {
       ] as const),
     ];
     const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
-    const { names, origins, proxy, exporters, networks, geo, kubernetes } = config;
+    const { tokens, names, origins, proxy, exporters, networks, geo, kubernetes } = config;
     const { proxy: _, kubernetes: __, ...rest } = this.#config;
     this.#config = {
-      ...{ ...rest, names, origins, exporters, networks, geo },
+      ...{ ...rest, tokens, names, origins, exporters, networks, geo },
       ...(proxy !== undefined && { proxy }),
       ...(kubernetes !== undefined && { kubernetes }),
     };
