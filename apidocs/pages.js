@@ -7,7 +7,7 @@ const readmes = (...folders) => folders.map((folder) => `${folder}/README.md`);
 
 /** Paths from the checkout's root. */
 export const pageGroups = {
-  'Getting it': docs('install', 'containers', 'platforms'),
+  'Getting it': docs('install', 'containers', 'kubernetes', 'platforms'),
   Commands: docs('trace', 'top', 'query', 'serve', 'balance', 'doctor'),
   'Tracing and history': docs('filter', 'page', 'history', 'api', 'networks', 'fleet'),
   'Beside other tools': docs('prometheus', 'grafana', 'export', 'clickhouse'),
