@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 
 const entry = fileURLToPath(new URL('../src/entries/entry-point.js', import.meta.url));
-/** A host of its own: its name, interfaces, addresses and environment are found nowhere else. */
+/** A host of its own, with an XDP program: its name, interfaces, addresses and environment are found nowhere else. */
 const host = `set -e
 hostname quokka-7731.example.org
 ip link set lo up
@@ -16,12 +16,23 @@ ip link add wombat7731 type veth peer name numbat7731
 ip addr add 10.77.31.9/24 dev wombat7731
 ip addr add 2001:db8:7731::9/64 dev wombat7731
 ip link set wombat7731 up
+mount -t sysfs sysfs /sys
+mount -t bpf bpf /sys/fs/bpf
+"$NODE" "$ENTRY" balance decapsulate --mode generic --address 10.77.31.9 --name quokka7731 wombat7731 >/dev/null
 exec "$@"`;
-const env = { ...process.env, USER: 'zelda7731', HOME: '/home/zelda7731', WEIR_TOKEN: 'secret-7731' };
+const env = {
+  ...process.env,
+  NODE: process.execPath,
+  ENTRY: entry,
+  USER: 'zelda7731',
+  HOME: '/home/zelda7731',
+  WEIR_TOKEN: 'secret-7731',
+};
 const privateTexts = /7731|quokka|wombat|numbat|zelda|10\.77\.31|secret/i;
 
 function contents(prefix: readonly string[], path: string): string {
   const args = [
+    '-m',
     '-n',
     '-u',
     'sh',
@@ -52,6 +63,9 @@ describe('weir doctor --bundle', () => {
         const text = contents(prefix, join(folder, 'b.tar.gz'));
         assert.match(text, /"capabilities": \[/);
         assert.match(text, /"driver": /);
+        assert.match(text, /"xdp": \{\s*"mode": "generic",\s*"programId": \d+/);
+        if (who === 'root') assert.match(text, /"type": "BPF_PROG_TYPE_XDP",\s*"name": "decapsulate_\w+"/);
+        else assert.match(text, /"programs": "\(EPERM\)"/);
         assert.doesNotMatch(text, privateTexts);
       } finally {
         rmSync(folder, { recursive: true });

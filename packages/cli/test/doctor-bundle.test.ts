@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { serveOutline, validity } from '../src/doctor/configurations.js';
 import { bundleFiles, bundlePath, listFiles, packBundle, writeBundle } from '../src/doctor/doctor-bundle.js';
-import { mounts, privateNames, validity } from '../src/doctor/host-state.js';
+import { mounts, privateNames } from '../src/doctor/host-state.js';
 import { redact, redactValue } from '../src/doctor/redaction.js';
 
 const names = {
@@ -76,6 +77,52 @@ describe('the bundle', () => {
       assert.equal(validity(path), '(ENOENT)');
       writeFileSync(path, 'quokka: 10.1.2.3\n');
       assert.equal(validity(path), 'not valid');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('says what the configuration of weir serve switches on, and none of the texts in it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'weir-bundle-'));
+    try {
+      const path = join(folder, 'serve.yaml');
+      assert.equal(serveOutline(path), '(ENOENT)');
+      writeFileSync(
+        path,
+        `folder: /srv/quokka
+user: quokka
+listen: ["10.1.2.3:9436", "[::1]:9437"]
+tls: {certificate: /etc/quokka.pem, key: /etc/quokka.key}
+tokens: [{name: quokka, role: sql, file: /etc/quokka}]
+names: [quokka.example.org]
+origins: ["https://quokka.example.org"]
+proxy: {from: [10.1.2.4], userHeader: X-Quokka}
+record: {filter: "process=quokka", udp: true}
+store: {url: "clickhouse://quokka@quokka:8123/quokka", passwordFile: /quokka, cluster: quokka}
+exporters:
+- {type: otlp, name: quokka, headers: {authorization: quokka-secret, x-quokka: {env: QUOKKA}}, attributes: {quokka: quokka}}
+- {type: tcp, to: "tls://quokka:5171", filter: 'peer:10.1.2.5', tls: {ca: /quokka, serverName: quokka}}
+peers: [{url: "https://quokka:9436", token: {env: QUOKKA_TOKEN}, name: quokka}]
+metrics: {labels: [process, peer], addresses: [10.1.2.0/24], groups: {quokka: [10.1.2.6]}}
+networks: {groups: {quokka: [10.1.2.7]}, files: [{path: /quokka, name: quokka}]}
+kubernetes: {server: "https://quokka:6443", tokenFile: /quokka, ca: /quokka}
+geo: {country: /quokka, asn: /quokka}
+`,
+      );
+      const outline = serveOutline(path) as Record<string, unknown>;
+      assert.doesNotMatch(JSON.stringify(outline), /quokka|10\.1\.2/i);
+      assert.deepEqual(outline.listen, [
+        { reach: 'elsewhere', port: 9436 },
+        { reach: 'loopback', port: 9437 },
+      ]);
+      assert.deepEqual(outline.tokens, [{ name: '<text>', role: 'sql', file: '<text>' }]);
+      const { udp, maxConnections } = outline.record as Record<string, unknown>;
+      assert.deepEqual([udp, maxConnections], [true, 65_536]);
+      const [otlp, tcp] = outline.exporters as Record<string, unknown>[];
+      assert.deepEqual([otlp!.type, otlp!.headers, tcp!.type], ['otlp', { number: 2 }, 'tcp']);
+      assert.deepEqual((outline.metrics as { labels: unknown }).labels, ['process', 'peer']);
+      writeFileSync(path, 'quokka: secret\n');
+      assert.equal(serveOutline(path), 'not valid');
     } finally {
       rmSync(folder, { recursive: true });
     }

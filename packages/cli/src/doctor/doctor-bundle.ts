@@ -13,8 +13,9 @@ const README = `What is in this file
   doctor.json     the same for programs, with the verifier's log where a program was refused
   versions.json   versions of Weir, Node.js, the kernel, the distribution and the C library
   kernel.config   options of the kernel that matter to Weir
-  host.json       capabilities, sysctls, security modules, CPUs, memory, mounts, drivers of interfaces, pins,
-                  whether /etc/weir/balance.yaml is valid
+  host.json       capabilities, sysctls, security modules, CPUs, memory, mounts, interfaces with their
+                  drivers and XDP modes, ids and names of loaded BPF programs, pins, whether
+                  /etc/weir/balance.yaml is valid, what /etc/weir/serve.yaml sets, without its texts
 
 Left out: names of hosts, users and interfaces, addresses, command lines, the environment, and paths below home folders.
 <host>, <user>, <interface>, <address>, <mac>, <url> and <path> stand for such. Have a look before you send it.

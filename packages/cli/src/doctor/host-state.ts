@@ -11,22 +11,11 @@ import {
 } from 'node:os';
 import { basename } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { ConfigError, parseConfig } from '@weir/balancer/config';
 import { packageVersion } from '../version.js';
+import { serveOutline, validity } from './configurations.js';
+import { loadedPrograms, pinnedPrograms, xdpOf } from './kernel-programs.js';
+import { attempt, read } from './read-text.js';
 import type { PrivateNames } from './redaction.js';
-
-/** A text of the kernel; where it cannot be read, the error's code in parentheses. */
-function read(path: string): string {
-  return attempt(() => readFileSync(path, 'utf8').trim());
-}
-
-function attempt(get: () => string): string {
-  try {
-    return get();
-  } catch (error) {
-    return `(${(error as NodeJS.ErrnoException).code ?? 'not readable'})`;
-  }
-}
 
 function list(path: string): string[] {
   try {
@@ -105,7 +94,9 @@ export function hostState(): object {
     mounts: mounts(read('/proc/self/mounts')),
     interfaces: interfaces(),
     pins: pins(),
+    programs: attempt(loadedPrograms),
     balancerConfiguration: validity('/etc/weir/balance.yaml'),
+    serveConfiguration: serveOutline('/etc/weir/serve.yaml'),
   };
 }
 
@@ -128,26 +119,16 @@ function interfaces(): object[] {
     name: name === 'lo' ? name : `interface ${index + 1}`,
     driver: attempt(() => basename(readlinkSync(`/sys/class/net/${name}/device/driver`))),
     mtu: read(`/sys/class/net/${name}/mtu`),
+    xdp: attempt(() => xdpOf(name)),
   }));
 }
 
-/** Names of what each balancer has pinned; the balancer's own name is its owner's. */
+/** How much each balancer has pinned, and its programs; the balancer's own name is its owner's. */
 function pins(): object[] {
   const root = '/sys/fs/bpf/weir';
   return list(root).map((name, index) => ({
     name: `balancer ${index + 1}`,
     pinned: list(`${root}/${name}`).length,
+    programs: attempt(() => pinnedPrograms(`${root}/${name}`)),
   }));
-}
-
-/** Whether a configuration of the balancer can be used, without what it says. */
-export function validity(path: string): string {
-  const text = read(path);
-  if (/^\(\w+\)$/.test(text)) return text;
-  try {
-    parseConfig(text, path);
-    return 'valid';
-  } catch (error) {
-    return error instanceof ConfigError ? 'not valid' : 'not known';
-  }
 }

@@ -6,9 +6,7 @@ import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { noColour, paintFor } from '../text/colour.js';
-import { bundleFiles, bundlePath, listFiles, packBundle, writeBundle } from './doctor-bundle.js';
 import type { DoctorFlags } from './doctor-command.js';
-import { privateNames } from './host-state.js';
 import { formatReport } from './report.js';
 
 export async function runDoctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
@@ -21,6 +19,11 @@ export async function runDoctor(flags: DoctorFlags, host: RunHost, stdout: Outpu
     ...((flags.debug || flags.bundle !== undefined) && { logs: true }),
   });
   if (flags.bundle !== undefined) {
+    // Both bring the configurations of balancer and server with them.
+    const { bundleFiles, bundlePath, listFiles, packBundle, writeBundle } = await import(
+      './doctor-bundle.js'
+    );
+    const { privateNames } = await import('./host-state.js');
     const value = { ...report, balancer: balancerSupport() };
     const text = formatReport(report, noColour, value.balancer);
     const files = bundleFiles({ text, value }, privateNames(host.env));

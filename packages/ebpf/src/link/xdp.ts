@@ -53,16 +53,36 @@ function advice(errno: number): string | undefined {
   return undefined;
 }
 
+/** A device's XDP program. */
+export interface AttachedXdp {
+  readonly mode: 'native' | 'generic';
+  /** The kernel's id of the program; absent where several are attached (4.19), or before 4.15. */
+  readonly programId?: number;
+}
+
+/**
+ * The XDP program of a device; undefined if it has none. Needs no privileges.
+ * @param socket A socket in the device's network namespace.
+ * @throws SyscallError ENODEV
+ */
+export function attachedXdp(socket: NetlinkSocket, device: string | number): AttachedXdp | undefined {
+  const nested = interfaceAttributes(socket, interfaceIndex(socket, device)).get(IFLA_XDP);
+  if (nested === undefined) return undefined;
+  const attributes = decodeAttributes(nested);
+  // XDP_ATTACHED_*: none, in the driver, in the network stack, in the device, in several.
+  const attached = attributes.get(Xdp.attached)?.[0] ?? 0;
+  if (attached === 0) return undefined;
+  const programId = u32(attributes.get(Xdp.programId));
+  return { mode: attached === 2 ? 'generic' : 'native', ...(programId !== undefined && { programId }) };
+}
+
 /**
  * How a device's XDP program is attached; undefined if it has none.
  * @param socket A socket in the device's network namespace.
  * @throws SyscallError ENODEV
  */
 export function xdpMode(socket: NetlinkSocket, device: string | number): 'native' | 'generic' | undefined {
-  const nested = interfaceAttributes(socket, interfaceIndex(socket, device)).get(IFLA_XDP);
-  const attached = nested === undefined ? 0 : (decodeAttributes(nested).get(Xdp.attached)?.[0] ?? 0);
-  // XDP_ATTACHED_*: none, in the driver, in the network stack, in the device, in several.
-  return attached === 0 ? undefined : attached === 2 ? 'generic' : 'native';
+  return attachedXdp(socket, device)?.mode;
 }
 
 const RTM_SETLINK = 19;

@@ -14,7 +14,7 @@ export { absent, allOf, anyOf, known, present, unknown } from '../features/state
 export { assemble, type Instruction, insn, type Width } from '../insn/assembler.js';
 export { JmpOp } from '../insn/insn.js';
 export { deviceName } from '../link/device.js';
-export { xdpMode } from '../link/xdp.js';
+export { type AttachedXdp, attachedXdp, xdpMode } from '../link/xdp.js';
 export { Command } from '../uapi/commands.js';
 export { XdpFlag } from '../uapi/flags.js';
 export { type Arena, createArena } from './arena.js';
