@@ -11,4 +11,4 @@ export { fetchPackage, type NpmPackage } from './npm/npm-package.js';
 export { cache, cacheFolder, repository } from './paths.js';
 export { type Architecture, type Platform, platforms } from './platforms.js';
 export { installRequirements } from './requirements.js';
-export { type TemporaryFolder, temporaryFolder } from './temporary.js';
+export { exitOnSignals, type TemporaryFolder, temporaryFolder } from './temporary.js';

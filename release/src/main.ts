@@ -4,11 +4,19 @@
  *     node release/dist/src/main.js [--arch x64,arm64] FOLDER
  */
 
-import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { repository, run, temporaryFolder } from '@weir/lab';
+import { exitOnSignals, repository, run, temporaryFolder } from '@weir/lab';
+import {
+  archiveName,
+  artefactNames,
+  imageName,
+  licencesName,
+  sbomName,
+  sumsName,
+  writeSums,
+} from './artefacts.js';
 import { buildImage } from './container/image.js';
 import { buildExecutable } from './executable/build.js';
 import { type Architecture, architectures, fetchParts, nodeParts } from './executable/parts.js';
@@ -16,7 +24,7 @@ import { thirdPartyLicences } from './inventory/licences.js';
 import { cyclonedx } from './inventory/sbom.js';
 import { shippedComponents } from './inventory/shipped.js';
 import { packAll } from './npm/pack.js';
-import { releaseVersion } from './npm/published.js';
+import { publishedPackages, releaseVersion } from './npm/published.js';
 import { buildDeb } from './packages/deb.js';
 import { buildRpm } from './packages/rpm.js';
 import type { TreeSource } from './packages/tree.js';
@@ -60,7 +68,7 @@ async function buildSystem(
   arch: Architecture,
   { version, epoch, work, into }: SystemWork,
 ): Promise<TreeSource> {
-  const name = `weir-${version}-linux-${arch}`;
+  const name = archiveName(version, arch);
   const executable = join(work, name);
   say(`${arch}: executable`);
   await buildExecutable(arch, executable);
@@ -81,30 +89,64 @@ async function buildImageArchive(
   const layout = join(work, 'image');
   await buildImage(sources, layout, { version, epoch });
   const options = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', `--mtime=@${epoch}`];
-  const target = join(into, `weir-${version}-oci.tar`);
+  const target = join(into, imageName(version));
   await run('tar', [...options, '-cf', target, '-C', layout, 'blobs', 'index.json', 'oci-layout']);
 }
 
-function writeSums(folder: string): void {
-  const lines = readdirSync(folder)
-    .sort()
-    .map(
-      (name) =>
-        `${createHash('sha256')
-          .update(readFileSync(join(folder, name)))
-          .digest('hex')}  ${name}\n`,
-    );
-  writeFileSync(join(folder, 'SHA256SUMS'), lines.join(''));
+/** Names of the published packages, each behind those that it depends on. */
+function publishingOrder(): string[] {
+  const { workspaces } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+    workspaces: string[];
+  };
+  return publishedPackages()
+    .sort((a, b) => workspaces.indexOf(a.folder) - workspaces.indexOf(b.folder))
+    .map(({ manifest }) => manifest.name.replace('@weir/', ''));
 }
 
 function nextSteps(version: string, folder: string): string {
   return `
 What a person has to do, in ${folder}:
-  1. gpg --armor --detach-sign SHA256SUMS; rpmsign --addsign *.rpm, and then SHA256SUMS anew
-  2. npm publish each weir-*.tgz, weir-ebpf first, with --provenance where the build ran in a CI that npm knows
-  3. git push origin v${version}, and attach all files to the release of that tag
-  4. put the .deb and .rpm into the repositories that users have
-  5. skopeo copy --all oci-archive:weir-${version}-oci.tar docker://REGISTRY/weir:${version}, and sign it there`;
+  1. rpmsign --addsign *.rpm, and as that changes them: sha256sum weir* ${licencesName} >${sumsName}
+  2. gpg --armor --detach-sign ${sumsName}
+  3. npm publish ./weir-NAME-${version}.tgz of ${publishingOrder().join(', ')}, in this order;
+     with --provenance where the build ran in a CI that npm knows
+  4. git push origin v${version}, and attach all files to the release of that tag
+  5. put the .deb and .rpm into the repositories that users have
+  6. skopeo copy --all oci-archive:${imageName(version)} docker://REGISTRY/weir:${version}, and sign it there`;
+}
+
+/** What the release is made of, and into where. */
+interface Release {
+  readonly version: string;
+  /** Seconds since 1970, the time of all files. */
+  readonly epoch: number;
+  readonly architectures: readonly Architecture[];
+  readonly into: string;
+}
+
+function writeInventory({ version, epoch, into }: Release): void {
+  const components = shippedComponents();
+  const nodes = Object.values(nodeParts).map(({ name, version: ofNode }) => ({
+    name,
+    version: ofNode,
+    license: 'MIT',
+    purl: `pkg:npm/${name}@${ofNode}`,
+  }));
+  writeFileSync(join(into, sbomName), cyclonedx({ name: 'weir', version, epoch }, components, nodes));
+  writeFileSync(join(into, licencesName), thirdPartyLicences(components));
+}
+
+async function buildAll(release: Release): Promise<void> {
+  const { version, epoch, into } = release;
+  say('npm packages');
+  await packAll(into);
+  writeInventory(release);
+  using temporary = temporaryFolder('weir-release-');
+  const work = { version, epoch, work: temporary.path, into };
+  const sources: TreeSource[] = [];
+  for (const arch of release.architectures) sources.push(await buildSystem(arch, work));
+  await buildImageArchive(sources, work);
+  await writeSums(into, artefactNames({ ...release, packages: publishedPackages() }));
 }
 
 async function main(): Promise<void> {
@@ -125,33 +167,19 @@ async function main(): Promise<void> {
   const folder = resolve(target);
   mkdirSync(folder, { recursive: true });
   if (readdirSync(folder).length > 0) throw new Error(`${folder} is not empty: name another`);
+  // What is in the folder is whole: files come into it only once all are made.
   const unfinished = join(folder, 'unfinished');
   mkdirSync(unfinished);
-  say('npm packages');
-  await packAll(unfinished);
-  const components = shippedComponents();
-  const nodes = Object.values(nodeParts).map(({ name, version: ofNode }) => ({
-    name,
-    version: ofNode,
-    license: 'MIT',
-    purl: `pkg:npm/${name}@${ofNode}`,
-  }));
-  writeFileSync(
-    join(unfinished, 'weir.cdx.json'),
-    cyclonedx({ name: 'weir', version, epoch }, components, nodes),
-  );
-  writeFileSync(join(unfinished, 'THIRD-PARTY-LICENSES.txt'), thirdPartyLicences(components));
-  using temporary = temporaryFolder('weir-release-');
-  const work = { version, epoch, work: temporary.path, into: unfinished };
-  const sources: TreeSource[] = [];
-  for (const arch of chosen as Architecture[]) sources.push(await buildSystem(arch, work));
-  await buildImageArchive(sources, work);
-  writeSums(unfinished);
-  for (const name of readdirSync(unfinished)) renameSync(join(unfinished, name), join(folder, name));
-  rmSync(unfinished, { recursive: true });
+  try {
+    await buildAll({ version, epoch, architectures: chosen as Architecture[], into: unfinished });
+    for (const name of readdirSync(unfinished)) renameSync(join(unfinished, name), join(folder, name));
+  } finally {
+    rmSync(unfinished, { recursive: true });
+  }
   say(nextSteps(version, folder));
 }
 
+exitOnSignals();
 try {
   await main();
 } catch (error) {

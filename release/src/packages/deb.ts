@@ -10,6 +10,9 @@ import { compress, debianLayout, type TreeSource, writeTree } from './tree.js';
 
 export const debianArchitectures: Readonly<Record<Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 
+export const debName = (version: string, arch: Architecture): string =>
+  `weir_${version}_${debianArchitectures[arch]}.deb`;
+
 const maintainer = 'The Weir authors <weir@localhost>';
 
 /** What is published takes long to compress, what is tested need not. */
@@ -127,7 +130,7 @@ export async function buildDeb(
   }
   await run('chmod', ['-R', 'u=rwX,go=rX', root]);
   mkdirSync(into, { recursive: true });
-  const path = join(into, `weir_${source.version}_${debianArchitectures[source.arch]}.deb`);
+  const path = join(into, debName(source.version, source.arch));
   rmSync(path, { force: true });
   const compression = options.compression ?? 'xz';
   await run('dpkg-deb', ['--root-owner-group', `-Z${compression}`, '--build', root, path], {

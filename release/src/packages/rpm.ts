@@ -1,6 +1,6 @@
 /** The RPM package, put together by rpmbuild from files that are there already. */
 
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, temporaryFolder } from '@weir/lab';
 import type { Architecture } from '../executable/parts.js';
@@ -8,6 +8,9 @@ import { afterInstall, afterRemove, beforeRemove } from './maintainer.js';
 import { rpmLayout, type TreeSource, writeTree } from './tree.js';
 
 export const rpmArchitectures: Readonly<Record<Architecture, string>> = { x64: 'x86_64', arm64: 'aarch64' };
+
+export const rpmName = (version: string, arch: Architecture): string =>
+  `weir-${version}-1.${rpmArchitectures[arch]}.rpm`;
 
 function spec(source: TreeSource, date: string): string {
   return `Name: weir
@@ -99,10 +102,10 @@ export async function buildRpm(
   await run('rpmbuild', ['-bb', '--target', arch, '--buildroot', files, ...defines, specFile], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(options.epoch) },
   });
-  const [name] = readdirSync(join(work, 'RPMS', arch));
   mkdirSync(into, { recursive: true });
-  const path = join(into, name!);
+  const name = rpmName(source.version, source.arch);
+  const path = join(into, name);
   rmSync(path, { force: true });
-  copyFileSync(join(work, 'RPMS', arch, name!), path);
+  copyFileSync(join(work, 'RPMS', arch, name), path);
   return path;
 }
