@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it, type TestContext } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { OptionError, UnsupportedError } from '../src/errors.js';
 import {
   type AttachOptions,
@@ -34,13 +34,6 @@ before(() => {
   writeFileSync(path, probedProgram());
   chmodSync(path, 0o755);
 });
-
-/** The program under test is machine code of x86-64. */
-function runs(t: TestContext): boolean {
-  if (process.arch === 'x64') return hasFeatures(t, 'uprobe_pmu');
-  t.skip('the program that is probed is one of x86-64');
-  return false;
-}
 
 function load(program: string, options: { readonly features?: typeof features } = {}): Collection {
   return Collection.load(parseObject(testObject('link/user')), { programs: [program], ...options });
@@ -95,21 +88,21 @@ async function withProcess(
 
 describe('functions of a program', () => {
   it('run programs by their names', (t) => {
-    if (!runs(t)) return;
+    if (!hasFeatures(t, 'uprobe_pmu')) return;
     using collection = load('on_call');
     const program = collection.program('on_call');
     counts(collection, 'calls', 1, () => program.attach({ target: `${path}:fire` }), 'uprobe');
   });
 
   it('run programs when they return', (t) => {
-    if (!runs(t)) return;
+    if (!hasFeatures(t, 'uprobe_pmu')) return;
     using collection = load('on_return');
     const program = collection.program('on_return');
     counts(collection, 'returns', 1, () => program.attach({ target: `${path}:fire` }), 'uretprobe');
   });
 
   it('are found in the root of a process, by the name of the file that it runs', async (t) => {
-    if (!runs(t)) return;
+    if (!hasFeatures(t, 'uprobe_pmu')) return;
     using collection = load('on_call');
     // A tmpfs that nobody else sees.
     const script = 'mount -t tmpfs none "$1" && cp "$2" "$1/" && exec "$1/weir-probed"';
@@ -128,7 +121,7 @@ describe('functions of a program', () => {
   });
 
   it('run one program by one link', (t) => {
-    if (!runs(t)) return;
+    if (!hasFeatures(t, 'uprobe_pmu')) return;
     if (!kernelAtLeast('6.6')) return refuses('on_many', 'BPF_TRACE_UPROBE_MULTI', '6.6');
     using collection = load('on_many');
     const program = collection.program('on_many');
@@ -149,7 +142,7 @@ describe('functions of a program', () => {
   });
 
   it('run a session at both ends of a call', (t) => {
-    if (!runs(t)) return;
+    if (!hasFeatures(t, 'uprobe_pmu')) return;
     if (!kernelAtLeast('6.13')) return refuses('on_both', 'BPF_TRACE_UPROBE_SESSION', '6.13');
     using collection = load('on_both');
     const attach = () => collection.program('on_both').attach({ target: `${path}:fire` });
@@ -187,17 +180,17 @@ describe('static probes', () => {
   }
 
   it('have arguments, and a semaphore that is raised', (t) => {
-    if (!runs(t) || !hasFeatures(t, 'kernel_btf')) return;
+    if (!hasFeatures(t, 'uprobe_pmu', 'kernel_btf')) return;
     seesArguments(features, { cookie: 99n });
   });
 
   it('have arguments where there are no cookies', (t) => {
-    if (!runs(t) || !hasFeatures(t, 'kernel_btf')) return;
+    if (!hasFeatures(t, 'uprobe_pmu', 'kernel_btf')) return;
     seesArguments(features.without('attach_cookie', 'perf_link'));
   });
 
   it('have arguments for programs with the header of libbpf', (t) => {
-    if (!runs(t)) return;
+    if (!hasFeatures(t, 'uprobe_pmu')) return;
     using collection = Collection.load(parseObject(testObject('link/usdt-libbpf')));
     using _link = collection.program('on_counted').attach({ target: `${path}:weir:counted` });
     fire(1);
@@ -206,7 +199,7 @@ describe('static probes', () => {
   });
 
   it('run programs in one process', async (t) => {
-    if (!runs(t)) return;
+    if (!hasFeatures(t, 'uprobe_pmu')) return;
     using collection = load('on_plain');
     await withProcess(
       () => spawn(path),
@@ -225,7 +218,7 @@ describe('static probes', () => {
   });
 
   it('that do not exist are named, with one that comes close', (t) => {
-    if (!runs(t)) return;
+    if (!hasFeatures(t, 'uprobe_pmu')) return;
     using collection = load('on_plain');
     const program = collection.program('on_plain');
     const attach = (target: string) => () => program.attach({ target });

@@ -12,6 +12,7 @@ import { executablePath, symbolOffset, symbolOffsetsLike } from '../src/link/use
 import { usdtTarget } from '../src/usdt/attach-usdt.js';
 import { parseUsdtArguments } from '../src/usdt/usdt-arguments.js';
 import { encodeUsdtSpec } from '../src/usdt/usdt-specs.js';
+import { probedCode } from './support/probed-code.js';
 import { addresses, type ProbedOptions, places, probedProgram } from './support/probed-program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-executable-'));
@@ -134,7 +135,7 @@ describe('static probes', () => {
   const expected = [
     {
       ...{ provider: 'weir', name: 'counted', offset: places.counted, semaphoreOffset: places.semaphore },
-      arguments: '-4@%edi 8@8(%rsi) 4@$42 -8@-16(%rsi,%rdx,8) 8f@%xmm0',
+      arguments: probedCode.places,
     },
     { provider: 'weir', name: 'plain', offset: places.plain, arguments: '' },
   ];

@@ -10,6 +10,7 @@ import {
 } from '../src/index.js';
 import { parseObject } from '../src/object/parse-object.js';
 import { createArena, onlineCpus, openIdleThreadEvent } from '../src/sys/index.js';
+import { withoutBreakpoints } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { assertRoot, openDescriptors } from './support/root.js';
 
@@ -33,7 +34,7 @@ function load(): Collection {
   return Collection.load(parseObject(testObject('link/tracing')), { programs: ['on_sample'] });
 }
 
-describe('a reserved breakpoint', { skip: process.arch !== 'x64' && 'breakpoints differ elsewhere' }, () => {
+describe('a reserved breakpoint', { skip: withoutBreakpoints }, () => {
   it('holds its registers, which a link then uses', () => {
     using collection = load();
     const program = collection.program('on_sample');

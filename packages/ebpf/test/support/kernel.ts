@@ -50,3 +50,12 @@ export function hasFeatures(t: TestContext, ...names: readonly FeatureName[]): b
     return false;
   });
 }
+
+/** The version since which programs run at breakpoints; undefined: every version. */
+export const breakpointsSince = process.arch === 'arm64' ? '6.5' : undefined;
+
+/** Why tests of breakpoints do not run here: the product refuses, which a test of its own expects. */
+export const withoutBreakpoints: string | false =
+  breakpointsSince !== undefined &&
+  !kernelAtLeast(breakpointsSince) &&
+  `${process.arch} runs programs at breakpoints since ${breakpointsSince}`;

@@ -1,7 +1,9 @@
 /**
- * An executable of x86-64 with functions and static probes, made byte by byte: for each byte that it reads from its standard input it calls its
- * function `fire`. Machines under test need no compiler, and the places of everything are known.
+ * An executable for this machine with functions and static probes, made byte by byte: for each byte that it reads from its standard input it
+ * calls its function `fire`. The places of everything are known.
  */
+
+import { data, dataAddress, probedCode, textAddress } from './probed-code.js';
 
 /** Parts that a file may lack. */
 export interface ProbedOptions {
@@ -20,45 +22,23 @@ export interface ProbedOptions {
   readonly prelinked?: number;
 }
 
-const textAddress = 0x401000;
 const textOffset = 0x1000;
-const dataAddress = 0x603000;
 const dataOffset = 0x2000;
 
 const le = (value: number, size = 4): number[] =>
   Array.from({ length: size }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
 
-/** What lies in the data: a byte to read into, the semaphore, and two numbers. */
-const data = { buffer: dataAddress, semaphore: dataAddress + 0x10, number: dataAddress + 0x20 };
-
-const main = [
-  ...[0x31, 0xc0, 0x31, 0xff], // xor eax, eax (read); xor edi, edi
-  ...[0xbe, ...le(data.buffer), 0xba, ...le(1)], // mov esi, buffer; mov edx, 1
-  ...[0x0f, 0x05, 0x83, 0xf8, 0x01], // syscall; cmp eax, 1
-  ...[0x75, 0x07, 0xe8, ...le(0x0d), 0xeb, 0xe4], // jne exit; call fire; jmp main
-  ...[0xb8, ...le(60), 0x31, 0xff, 0x0f, 0x05], // exit: mov eax, 60; xor edi, edi; syscall
-  ...[0x90, 0x90],
-];
-const fireHead = [
-  ...[0x48, 0xc7, 0xc7, ...le(-7)], // mov rdi, -7
-  ...[0xbe, ...le(data.number - 8), 0xba, ...le(2)], // mov esi, number - 8; mov edx, 2
-  ...[0x66, 0x83, 0x3c, 0x25, ...le(data.semaphore), 0x00], // cmp word [semaphore], 0
-  ...[0x74, 0x01], // je plain
-];
-/** nop (counted); nop (plain); ret */
-const fireTail = [0x90, 0x90, 0xc3];
-/** A function that nothing calls. */
-const idle = [0xc3];
-
+const { main, fireHead, nop } = probedCode;
 const fire = main.length;
 const counted = fire + fireHead.length;
-const idleStart = counted + fireTail.length;
+const plain = counted + nop.length;
+const idleStart = plain + nop.length + probedCode.return.length;
 
 /** Bytes from the start of the file to what probes are put on. */
 export const places = {
   fire: textOffset + fire,
   counted: textOffset + counted,
-  plain: textOffset + counted + 1,
+  plain: textOffset + plain,
   idle: textOffset + idleStart,
   semaphore: dataOffset + 0x10,
 } as const;
@@ -163,10 +143,9 @@ function probeNotes(moved: number): Buffer {
     start.writeBigUInt64LE(BigInt(semaphore === 0 ? 0 : semaphore - moved), 16);
     return note('stapsdt', 3, Buffer.concat([start, Buffer.from(`weir\0${name}\0${places}\0`)]));
   };
-  const places = '-4@%edi 8@8(%rsi) 4@$42 -8@-16(%rsi,%rdx,8) 8f@%xmm0';
   return Buffer.concat([
-    probe('counted', textAddress + counted, data.semaphore, places),
-    probe('plain', textAddress + counted + 1, 0, ''),
+    probe('counted', textAddress + counted, data.semaphore, probedCode.places),
+    probe('plain', textAddress + plain, 0, ''),
   ]);
 }
 
@@ -196,7 +175,11 @@ interface BuiltSection {
 function assemble(sections: readonly BuiltSection[]): Buffer {
   const names = stringTable([...sections.map(({ name }) => name), '.shstrtab']);
   const all = [...sections, { name: '.shstrtab', type: 3, body: names.bytes }];
-  const code = Buffer.from([...main, ...fireHead, ...fireTail, ...idle]);
+  const code = Buffer.from([
+    ...[...main, ...fireHead, ...nop, ...nop, ...probedCode.return],
+    // A function that nothing calls.
+    ...probedCode.return,
+  ]);
   const variables = Buffer.alloc(0x28);
   variables.writeBigInt64LE(argumentValues.fourth, 0x18);
   variables.writeBigInt64LE(argumentValues.second, 0x20);
@@ -232,10 +215,10 @@ function writeHeader(
   codeSize: number,
   dataSize: number,
 ): void {
-  // ELF64, little-endian, ET_EXEC for x86-64.
+  // ELF64, little-endian, ET_EXEC.
   file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   file.writeUInt16LE(2, 16);
-  file.writeUInt16LE(62, 18);
+  file.writeUInt16LE(probedCode.machine, 18);
   file.writeUInt32LE(1, 20);
   file.writeBigUInt64LE(BigInt(textAddress), 24);
   file.writeBigUInt64LE(64n, 32);
