@@ -45,39 +45,52 @@ async function taggedEpoch(version: string): Promise<number> {
   return Number(await git('log', '-1', '--format=%ct'));
 }
 
-/** An archive whose bytes follow from what is in it. */
+/** Has tar write what follows from the names and contents of files, whoever makes it and when. */
+const tarOptions = (epoch: number): string[] => [
+  ...['--sort=name', '--owner=0', '--group=0', '--numeric-owner'],
+  ...['--mode=u=rwX,go=rX', `--mtime=@${epoch}`],
+];
+
 async function archive(parent: string, name: string, into: string, epoch: number): Promise<void> {
-  const options = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', `--mtime=@${epoch}`];
   const tar = join(parent, `${name}.tar`);
-  await run('tar', [...options, '-cf', tar, '-C', parent, name]);
+  await run('tar', [...tarOptions(epoch), '-cf', tar, '-C', parent, name]);
   await run('gzip', ['-n9', tar]);
   // The two folders may be on different file systems.
   cpSync(`${tar}.gz`, join(into, `${name}.tar.gz`));
 }
 
-/** What is made for one architecture, and into where. */
+/** What is made, and into where. */
 interface SystemWork {
   readonly version: string;
+  /** Seconds since 1970, the time of all files. */
   readonly epoch: number;
-  /** Where the executable is put, which the image is made of later. */
+  /** Where executables are put, of which the packages and the image are made. */
   readonly work: string;
   readonly into: string;
 }
 
-async function buildSystem(
-  arch: Architecture,
-  { version, epoch, work, into }: SystemWork,
-): Promise<TreeSource> {
-  const name = archiveName(version, arch);
-  const executable = join(work, name);
+async function buildSource(arch: Architecture, { version, work }: SystemWork): Promise<TreeSource> {
   say(`${arch}: executable`);
+  const executable = join(work, archiveName(version, arch));
   await buildExecutable(arch, executable);
-  await archive(work, name, into, epoch);
-  const source = { executable, parts: await fetchParts(arch), arch, version };
-  say(`${arch}: Debian and RPM packages`);
-  await buildDeb(source, into, { epoch });
-  await buildRpm(source, into, { epoch });
-  return source;
+  return { executable, parts: await fetchParts(arch), arch, version };
+}
+
+/** Compresses all of it at once, as each takes minutes and most of them one processor. */
+async function buildPackages(sources: readonly TreeSource[], system: SystemWork): Promise<void> {
+  const { version, epoch, work, into } = system;
+  const made = async (what: string, making: Promise<unknown>): Promise<void> => {
+    await making;
+    say(what);
+  };
+  await Promise.all([
+    ...sources.flatMap((source) => [
+      made(`${source.arch}: archive`, archive(work, archiveName(version, source.arch), into, epoch)),
+      made(`${source.arch}: Debian package`, buildDeb(source, into, { epoch })),
+      made(`${source.arch}: RPM package`, buildRpm(source, into, { epoch })),
+    ]),
+    made('container image', buildImageArchive(sources, system)),
+  ]);
 }
 
 /** The image's layout as one file, which container tools call an OCI archive. */
@@ -85,12 +98,10 @@ async function buildImageArchive(
   sources: readonly TreeSource[],
   { version, epoch, work, into }: SystemWork,
 ): Promise<void> {
-  say('container image');
   const layout = join(work, 'image');
   await buildImage(sources, layout, { version, epoch });
-  const options = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', `--mtime=@${epoch}`];
   const target = join(into, imageName(version));
-  await run('tar', [...options, '-cf', target, '-C', layout, 'blobs', 'index.json', 'oci-layout']);
+  await run('tar', [...tarOptions(epoch), '-cf', target, '-C', layout, 'blobs', 'index.json', 'oci-layout']);
 }
 
 /** Names of the published packages, each behind those that it depends on. */
@@ -144,8 +155,8 @@ async function buildAll(release: Release): Promise<void> {
   using temporary = temporaryFolder('weir-release-');
   const work = { version, epoch, work: temporary.path, into };
   const sources: TreeSource[] = [];
-  for (const arch of release.architectures) sources.push(await buildSystem(arch, work));
-  await buildImageArchive(sources, work);
+  for (const arch of release.architectures) sources.push(await buildSource(arch, work));
+  await buildPackages(sources, work);
   await writeSums(into, artefactNames({ ...release, packages: publishedPackages() }));
 }
 
@@ -170,12 +181,9 @@ async function main(): Promise<void> {
   // What is in the folder is whole: files come into it only once all are made.
   const unfinished = join(folder, 'unfinished');
   mkdirSync(unfinished);
-  try {
-    await buildAll({ version, epoch, architectures: chosen as Architecture[], into: unfinished });
-    for (const name of readdirSync(unfinished)) renameSync(join(unfinished, name), join(folder, name));
-  } finally {
-    rmSync(unfinished, { recursive: true });
-  }
+  process.once('exit', () => rmSync(unfinished, { recursive: true, force: true }));
+  await buildAll({ version, epoch, architectures: chosen as Architecture[], into: unfinished });
+  for (const name of readdirSync(unfinished)) renameSync(join(unfinished, name), join(folder, name));
   say(nextSteps(version, folder));
 }
 
