@@ -30,12 +30,13 @@ export function attempt(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
+  const { timeoutMs = 600_000 } = options;
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       cwd: options.cwd,
       env: options.env,
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: options.timeoutMs ?? 600_000,
+      timeout: timeoutMs,
       killSignal: 'SIGKILL',
     });
     const out: Buffer[] = [];
@@ -47,7 +48,8 @@ export function attempt(
       resolve({
         status: code ?? 128 + (signalNumbers[signal ?? 'SIGKILL'] ?? 15),
         stdout: Buffer.concat(out),
-        stderr: Buffer.concat(err).toString(),
+        // Nothing else here kills it.
+        stderr: `${Buffer.concat(err)}${child.killed ? `${program} was killed after ${timeoutMs / 1000} s` : ''}`,
       }),
     );
   });

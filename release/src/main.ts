@@ -17,6 +17,7 @@ import {
   sumsName,
   writeSums,
 } from './artefacts.js';
+import { runCompressor } from './compress.js';
 import { buildImage } from './container/image.js';
 import { buildExecutable } from './executable/build.js';
 import { type Architecture, architectures, fetchParts, nodeParts } from './executable/parts.js';
@@ -54,7 +55,7 @@ const tarOptions = (epoch: number): string[] => [
 async function archive(parent: string, name: string, into: string, epoch: number): Promise<void> {
   const tar = join(parent, `${name}.tar`);
   await run('tar', [...tarOptions(epoch), '-cf', tar, '-C', parent, name]);
-  await run('gzip', ['-n9', tar]);
+  await runCompressor('gzip', ['-n9', tar]);
   // The two folders may be on different file systems.
   cpSync(`${tar}.gz`, join(into, `${name}.tar.gz`));
 }

@@ -27,6 +27,17 @@ async function filesIn(tarball: string): Promise<string[]> {
 }
 
 describe('npm packages', () => {
+  test('hold no path of the machine that built them', async () => {
+    const unpacked = join(folder.path, 'unpacked');
+    for (const [name, tarball] of tarballs) {
+      const into = join(unpacked, name);
+      mkdirSync(into, { recursive: true });
+      await run('tar', ['-xzf', tarball, '-C', into]);
+    }
+    const { status, stdout } = await attempt('grep', ['-rlF', join(repository, 'packages'), unpacked]);
+    assert.deepEqual([status, stdout.toString()], [1, '']);
+  });
+
   for (const { folder: source, manifest } of packages) {
     const { name } = manifest;
 

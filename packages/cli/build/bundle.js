@@ -4,14 +4,17 @@
  * with all that it needs in one script, and beside it the code that V8 makes of that; another holds all commands, in a file for each
  * set of commands that shares code.
  */
+import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { bundleFile, codeFile, compile, PARAMETERS } from '../bin/compiled-bundle.js';
+import { bundleFile, codeFile, PARAMETERS } from '../bin/compiled-bundle.js';
 
 const root = new URL('..', import.meta.url);
 const outdir = fileURLToPath(new URL('dist/bundle', root));
+const compiler = fileURLToPath(new URL('compile.js', import.meta.url));
 const entry = (name) => fileURLToPath(new URL(`dist/src/entries/${name}.js`, root));
 const dependenciesOf = (folder) =>
   Object.keys(JSON.parse(readFileSync(new URL(`${folder}/package.json`, root), 'utf8')).dependencies ?? {});
@@ -78,11 +81,10 @@ async function buildCompiled(name) {
   if (other !== null)
     throw new Error(`a character of a bundle is not ASCII, write it as \\u....: ${other[0]}`);
   writeFileSync(bundleFile(name), `(function(${PARAMETERS}){${text}\n})\n`);
-  // All functions at once, rather than each when it is called first.
-  setFlagsFromString('--no-lazy');
-  const script = compile(name);
-  setFlagsFromString('--lazy');
-  writeFileSync(codeFile(name), script.createCachedData());
+  // A process of its own, with a given seed of hashes, which the order of some tables in the code follows from: the same
+  // sources give the same bytes.
+  const [script, code] = [bundleFile(name), codeFile(name)].map((path) => basename(path));
+  await promisify(execFile)(process.execPath, ['--hash-seed=1', compiler, script, code], { cwd: outdir });
   return result;
 }
 

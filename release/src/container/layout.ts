@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '@weir/lab';
+import { runCompressor } from '../compress.js';
 
 /** How something in the layout is referred to. */
 export interface Descriptor {
@@ -55,7 +56,7 @@ export class ImageLayout {
     if (compression === 'none') {
       return { diffId, descriptor: this.#place(archive, type('layer.v1.tar'), diffId) };
     }
-    await run('gzip', ['-n9', archive]);
+    await runCompressor('gzip', ['-n9', archive]);
     const compressed = `${archive}.gz`;
     const digest = await digestOf(compressed);
     return { diffId, descriptor: this.#place(compressed, type('layer.v1.tar+gzip'), digest) };

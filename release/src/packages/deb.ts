@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, temporaryFolder } from '@weir/lab';
+import { runCompressor } from '../compress.js';
 import type { Architecture } from '../executable/parts.js';
 import { afterInstall, afterRemove, beforeRemove, removeData } from './maintainer.js';
 import { compress, debianLayout, type TreeSource, writeTree } from './tree.js';
@@ -133,7 +134,7 @@ export async function buildDeb(
   const path = join(into, debName(source.version, source.arch));
   rmSync(path, { force: true });
   const compression = options.compression ?? 'xz';
-  await run('dpkg-deb', ['--root-owner-group', `-Z${compression}`, '--build', root, path], {
+  await runCompressor('dpkg-deb', ['--root-owner-group', `-Z${compression}`, '--build', root, path], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(options.epoch) },
   });
   return path;

@@ -3,6 +3,7 @@
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, temporaryFolder } from '@weir/lab';
+import { runCompressor } from '../compress.js';
 import type { Architecture } from '../executable/parts.js';
 import { afterInstall, afterRemove, beforeRemove } from './maintainer.js';
 import { rpmLayout, type TreeSource, writeTree } from './tree.js';
@@ -99,7 +100,7 @@ export async function buildRpm(
   };
   const defines = Object.entries(define).flatMap(([name, value]) => ['--define', `${name} ${value}`]);
   const arch = rpmArchitectures[source.arch];
-  await run('rpmbuild', ['-bb', '--target', arch, '--buildroot', files, ...defines, specFile], {
+  await runCompressor('rpmbuild', ['-bb', '--target', arch, '--buildroot', files, ...defines, specFile], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(options.epoch) },
   });
   mkdirSync(into, { recursive: true });
