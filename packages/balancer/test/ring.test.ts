@@ -8,6 +8,7 @@ import { murmur3Pair } from '../src/datapath/hash/murmur3.js';
 import { addressSeed } from '../src/datapath/hash/seed.js';
 import { buildRing, type RingMember, type RingVersion } from '../src/datapath/ring.js';
 import { RingCache } from '../src/datapath/ring-cache.js';
+import { multiply, sortByStep } from '../src/datapath/ring-orders.js';
 
 function members(count: number, weight: (i: number) => number = () => 1): RingMember[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -128,6 +129,37 @@ describe('rings by short cuts', () => {
           assert.deepEqual(buildRing(reals, version), slowRing(reals, version), JSON.stringify(reals, text));
         }
       });
+});
+
+describe('the last slots', () => {
+  /** The same by the letter. A step of 65536 comes back to the start before it has come to the last slot. */
+  function slowOrder(slots: readonly number[], start: number, skip: number): number[] {
+    const wanted = new Set(slots);
+    const order = new Set<number>();
+    let position = start;
+    for (let step = 0; step < 3 * RING_SIZE; step++, position = (position + skip) % 2 ** 32)
+      if (wanted.has(position % RING_SIZE)) order.add(position % RING_SIZE);
+    return [...new Set([...order, ...slots])];
+  }
+
+  it('are in the order of positions that wrap at 32 bits', () => {
+    const some = [0, 1, 2, 3, 77, 65534, 65535, 65536];
+    const steps = new Uint32Array(Math.ceil(RING_SIZE / 32));
+    for (const start of [0, 1, 2, 500, 65535, 65536])
+      for (const skip of [1, 2, 32768, 65535, 65536])
+        for (const slots of [some, some.slice(1), some.slice(0, -1), [0, 1]]) {
+          const order = new Int32Array(slots.length);
+          sortByStep(order, Int32Array.from(slots), start, skip, steps);
+          assert.deepEqual([...order], slowOrder(slots, start, skip), `from ${start} by ${skip}`);
+        }
+    assert.ok(steps.every((word) => word === 0));
+  });
+
+  it('need products modulo the size of a ring', () => {
+    const some = [0, 1, 2, 255, 256, 257, 32768, 46341, 65534, 65535, 65536];
+    for (const a of some)
+      for (const b of some) assert.equal(multiply(a, b), (a * b) % RING_SIZE, `${a} times ${b}`);
+  });
 });
 
 /** For JSON, which has no big numbers. */
