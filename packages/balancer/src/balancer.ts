@@ -72,7 +72,7 @@ export class Balancer implements Disposable {
    * another XDP mode, fewer `maxReals` than are in use.
    *
    * @throws OptionError for options that make no sense, or that would lose state; EbpfError if another
-   * process runs the balancer of that name, if a device has another XDP program, if there is no BPF file
+   * process runs the balancer of that name, if it is attached in another network namespace, if a device has another XDP program, if there is no BPF file
    * system to pin to, or if the router's MAC address cannot be learned; VerifierError, UnsupportedError,
    * SyscallError. An earlier process's balancer is unchanged then.
    */

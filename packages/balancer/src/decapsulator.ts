@@ -11,6 +11,7 @@ import { type Decapsulated, readDecapsulated, sizeofDecapsulated } from './gener
 import { DeviceAttachments } from './lifecycle/attachments.js';
 import { openKept } from './lifecycle/kept-map.js';
 import { takeDown } from './lifecycle/lifecycle.js';
+import { currentNetns, type SavedNetns } from './lifecycle/own-netns.js';
 import { PinFolder, readPinnedState } from './lifecycle/pin-folder.js';
 import { pinnedAttachments } from './lifecycle/pinned-status.js';
 import { DEFAULT_GUE_PORT } from './limits.js';
@@ -90,7 +91,7 @@ export interface DecapsulatorStatus {
   readonly counters: DecapsulatorCounters;
 }
 
-interface SavedOptions {
+interface SavedOptions extends SavedNetns {
   readonly guePort: number;
   readonly egress: boolean;
   readonly matchSources: boolean;
@@ -112,9 +113,9 @@ export class Decapsulator implements Disposable {
   /**
    * Attaches to the devices.
    *
-   * @throws OptionError for options that make no sense; EbpfError if another process runs it, if a device has
-   * another XDP program, or if there is no BPF file system to pin to; VerifierError, UnsupportedError,
-   * SyscallError
+   * @throws OptionError for options that make no sense; EbpfError if another process runs it, if it is attached in another
+   * network namespace, if a device has another XDP program, or if there is no BPF file system to pin to; VerifierError,
+   * UnsupportedError, SyscallError
    */
   static open(options: DecapsulatorOptions): Decapsulator {
     const { pin, pinRoot = defaultRoot } = options;
@@ -156,11 +157,12 @@ export class Decapsulator implements Disposable {
     if (text === undefined) throw new EbpfError(`no decapsulator is pinned as ${pin} in ${pinRoot}`);
     using ends = openPinnedMap(join(folder, 'tunnel_ends'));
     using counts = openPinnedMap(join(folder, 'decapsulated'));
+    const { guePort, egress, matchSources } = JSON.parse(text) as SavedOptions;
     return {
       name: pin,
       interfaces: pinnedAttachments(pin, pinRoot).map((attachment) => attachment.interface),
       addresses: tunnelEnds(ends).sort(),
-      ...(JSON.parse(text) as SavedOptions),
+      ...{ guePort, egress, matchSources },
       counters: countersOf(counts),
     };
   }
@@ -192,7 +194,8 @@ export class Decapsulator implements Disposable {
       this.#attachments.commit();
       const kept = new Set(addresses.map(canonicalAddress));
       for (const end of this.tunnelEnds()) if (!kept.has(end)) this.setTunnelEnd(end, false);
-      folder?.writeState(JSON.stringify({ guePort, egress, matchSources } satisfies SavedOptions));
+      const saved: SavedOptions = { guePort, egress, matchSources, netns: currentNetns() };
+      folder?.writeState(JSON.stringify(saved));
     } catch (error) {
       this.#close();
       throw error;

@@ -97,3 +97,64 @@ for (const [kind, options] of [
     assert.ok(counters[`${kind}4`].packets >= 10 && counters[`${kind}6`].packets >= 10);
   });
 }
+
+it('a decapsulator of one name is not replaced from another network namespace', () => {
+  const [one, other] = [newNamespace(), newNamespace()];
+  for (const each of [one, other]) withNetns(each, () => ip('link add d0 type veth peer name d1'));
+  const options = { interfaces: ['d0'], mode: 'generic', addresses: ['10.8.0.1'], pin: 'real' } as const;
+  const open = () => Decapsulator.open(options)[Symbol.dispose]();
+  withNetns(one, open);
+  withNetns(other, () => {
+    assert.throws(
+      open,
+      /^EbpfError: real is attached to devices of another network namespace: .* another name/,
+    );
+    assert.match(Decapsulator.status('real').interfaces.join(), /^device \d+ of another network namespace$/);
+  });
+  assert.match(
+    withNetns(one, () => ip('-d link show d0')),
+    /xdp/,
+  );
+  assert.doesNotMatch(
+    withNetns(other, () => ip('-d link show d0')),
+    /xdp/,
+  );
+  withNetns(one, open);
+  assert.deepEqual(
+    withNetns(one, () => Decapsulator.status('real').interfaces),
+    ['d0'],
+  );
+  withNetns(other, () => {
+    assert.equal(Decapsulator.detach('real'), true);
+    open();
+    assert.deepEqual(Decapsulator.status('real').interfaces, ['d0']);
+    assert.equal(Decapsulator.detach('real'), true);
+  });
+});
+
+it('a balancer of one name is not resumed in another network namespace, unless its device is gone', () => {
+  const [one, other] = [newNamespace(), newNamespace()];
+  for (const each of [one, other]) withNetns(each, () => ip('link add d0 type veth peer name d1'));
+  const open = () =>
+    Balancer.open({
+      interface: 'd0',
+      mode: 'generic',
+      routerMac: '02:00:00:00:00:01',
+      flows: 1000,
+      maxGlobalFlows: 16,
+      pin: 'twice',
+    });
+  withNetns(one, open)[Symbol.dispose]();
+  assert.throws(
+    () => withNetns(other, open),
+    /^EbpfError: twice is attached to devices of another network namespace/,
+  );
+  assert.match(
+    withNetns(one, () => ip('-d link show d0')),
+    /xdp/,
+  );
+  withNetns(one, () => ip('link del d0'));
+  const balancer = withNetns(other, open);
+  assert.equal(balancer.resumed, true);
+  balancer.detach();
+});

@@ -15,6 +15,7 @@ import {
 } from '@weir/ebpf';
 import { NetlinkProtocol, NetlinkSocket, xdpMode } from '@weir/ebpf/sys';
 import type { ChainPlace, XdpMode } from '../options.js';
+import { refuseOtherNetns } from './own-netns.js';
 import type { PinFolder } from './pin-folder.js';
 
 /** A device to which a program is attached. */
@@ -38,12 +39,17 @@ export class DeviceAttachments {
   /** In the devices' network namespace, whichever thread asks later. */
   readonly #socket = new NetlinkSocket(NetlinkProtocol.route);
 
-  /** @throws OptionError if a device is attached in another mode; EbpfError if it has another program; SyscallError. */
+  /**
+   * @throws OptionError if a device is attached in another mode; EbpfError if it has another program, or if the folder's are
+   * attached in another network namespace; SyscallError.
+   */
   constructor(devices: readonly string[], mode: XdpMode | undefined, folder: PinFolder | undefined) {
     this.#mode = mode;
     this.#folder = folder;
     this.#others = folder?.openLinks() ?? new Map();
     try {
+      // Links of devices that are gone, as with their namespace, are none.
+      if (folder !== undefined && this.#others.size > 0) refuseOtherNetns(folder.name, folder.readState());
       for (const device of devices) this.#places.push(this.#place(device));
     } catch (error) {
       this.release();

@@ -6,6 +6,7 @@ import type { BalancerPrograms } from '../datapath/programs.js';
 import type { ChainPlace, XdpMode } from '../options.js';
 import type { BalancerSettings } from '../settings.js';
 import { ChainSlot, DeviceAttachments } from './attachments.js';
+import { currentNetns } from './own-netns.js';
 import { defaultPinRoot, PinFolder } from './pin-folder.js';
 import { PreviousInstance } from './previous-instance.js';
 import { decodeState, encodeState, type SavedKnowledge, savedChain } from './state.js';
@@ -23,6 +24,7 @@ export class Lifecycle implements Disposable {
   /** Ids of the programs that this balancer has pinned. */
   readonly #ownIds: Set<number> = new Set();
   readonly #generation: number = 1;
+  readonly #netns = currentNetns();
   #devices: DeviceAttachments | undefined;
   #slot: ChainSlot | undefined;
   #committed = false;
@@ -87,7 +89,9 @@ export class Lifecycle implements Disposable {
   save(knowledge: SavedKnowledge): void {
     if (!this.#committed) return;
     const { chain = null } = this.#settings;
-    this.#folder?.writeState(encodeState({ generation: this.#generation, chain, ...knowledge }));
+    this.#folder?.writeState(
+      encodeState({ generation: this.#generation, chain, netns: this.#netns, ...knowledge }),
+    );
   }
 
   /** Devices and how the programs are attached to them. */

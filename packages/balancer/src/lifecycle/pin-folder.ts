@@ -16,7 +16,7 @@ import {
   statSync,
   unlinkSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import {
   type ArrayMap,
   type BpfMap,
@@ -82,6 +82,11 @@ export class PinFolder implements Disposable {
         );
       // The last owner removed the folder meanwhile: create a new one.
     }
+  }
+
+  /** The name under which the objects are pinned. */
+  get name(): string {
+    return basename(this.path);
   }
 
   /** Names of the balancers that are pinned below a folder, running or not. */

@@ -3,7 +3,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPinnedLink } from '@weir/ebpf';
 import { deviceName } from '@weir/ebpf/sys';
-import { defaultPinRoot } from './pin-folder.js';
+import { isOfOtherNetns } from './own-netns.js';
+import { defaultPinRoot, readPinnedState } from './pin-folder.js';
 
 /** A pinned attachment of a balancer's program. */
 export interface PinnedAttachment {
@@ -14,8 +15,9 @@ export interface PinnedAttachment {
 }
 
 /** A device's name; its number where another network namespace has the device. */
-function nameOf(ifindex: number): string {
+function nameOf(ifindex: number, isElsewhere: boolean): string {
   const number = `device ${ifindex}`;
+  if (isElsewhere) return `${number} of another network namespace`;
   try {
     return deviceName(ifindex) ?? number;
   } catch {
@@ -31,12 +33,13 @@ export function pinnedFolder(name: string, root: string = defaultPinRoot): strin
 /** The pinned attachments of a balancer; none for one in a chain. @throws SyscallError; errors of reading the folder */
 export function pinnedAttachments(name: string, root: string = defaultPinRoot): PinnedAttachment[] {
   const folder = pinnedFolder(name, root);
+  const isElsewhere = isOfOtherNetns(readPinnedState(folder));
   return readdirSync(folder)
     .filter((entry) => entry.startsWith('link_'))
     .map((entry) => {
       using link = openPinnedLink(join(folder, entry));
       const { ifindex, programId } = link.info();
-      const place = ifindex === 0 ? undefined : nameOf(ifindex);
+      const place = ifindex === 0 ? undefined : nameOf(ifindex, isElsewhere);
       return { interface: place, program: programId };
     });
 }

@@ -3,6 +3,7 @@ import { EbpfError } from '@weir/ebpf';
 import type { CounterLayout } from '../datapath/counters.js';
 import type { ChainPlace } from '../options.js';
 import type { Service, ServiceSpec } from '../service.js';
+import type { SavedNetns } from './own-netns.js';
 
 /** The registry of reals, saved for the next process. */
 export interface SavedReals {
@@ -48,7 +49,7 @@ export interface SavedTables {
   readonly services: SavedServices;
 }
 
-export interface SavedState extends SavedTables {
+export interface SavedState extends SavedTables, SavedNetns {
   readonly version: typeof formatVersion;
   /** The folder of pins that is in use. */
   readonly generation: number;
@@ -72,7 +73,7 @@ export interface SavedState extends SavedTables {
 }
 
 /** The saved state without the lifecycle's own part. */
-export type SavedKnowledge = Omit<SavedState, 'version' | 'generation' | 'chain'>;
+export type SavedKnowledge = Omit<SavedState, 'version' | 'generation' | 'chain' | 'netns'>;
 
 /** Incremented when the saved state changes its shape or meaning. */
 const formatVersion = 1;
