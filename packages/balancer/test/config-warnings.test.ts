@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loginOf } from '../src/config/host-view.js';
-import { ConfigError, configWarnings, parseConfig, thisHost } from '../src/config/index.js';
+import { ConfigError, checkConfig, parseConfig, thisHost } from '../src/config/index.js';
 import type { HostView } from '../src/config/warnings.js';
 
 const host: HostView = {
@@ -17,8 +17,9 @@ const host: HostView = {
 /** The warnings about a VIP, with their places. */
 function found(vip: string, more = ''): string[] {
   const text = `interface: eth0\nvips:\n- {${vip}}\n${more}`;
-  parseConfig(text);
-  return configWarnings(text, host).map(({ line, column, message }) => `${line}:${column} ${message}`);
+  return checkConfig(text)
+    .warnings(host)
+    .map(({ line, column, message }) => `${line}:${column} ${message}`);
 }
 
 const real = 'reals: [{address: 10.0.0.1}]';
@@ -75,7 +76,7 @@ test('the port of the own login is found, by itself and among all ports', () => 
 test('devices have warnings at their place in the file', () => {
   const text = `interface: eth0\nmode: generic\nvips:\n- {address: 198.51.100.1, ${tcp}, ${real}}\n`;
   const device = () => ({ mtu: 1600, gro: true, lro: false, driver: 'ena' });
-  const [warning, ...more] = configWarnings(text, { ...host, device });
+  const [warning, ...more] = checkConfig(text).warnings({ ...host, device });
   assert.match(`${warning!.line}:${warning!.column} ${warning!.message}`, /^1:12 eth0 has XDP .*gro off"$/);
   assert.deepEqual(more, []);
 });

@@ -22,6 +22,6 @@ export { fileErrorText } from './file-errors.js';
 export { type Finding, findings, type KeyNames, type ReplacedKeys } from './findings.js';
 export { jsonSchema } from './json-schema.js';
 export { knownKeys } from './known-keys.js';
-export { type ConfigFormat, parseYaml } from './parse-config.js';
+export { type ConfigFormat, type PlacedConfig, parsePlaced, parseYaml } from './parse-config.js';
 export { age, bytes, parseAge, parseBytes } from './quantities.js';
 export { type Path, type Position, type Problem, yamlValue } from './yaml-source.js';

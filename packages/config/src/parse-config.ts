@@ -19,6 +19,13 @@ export interface ConfigFormat<Config> {
   readonly check?: (value: unknown, config: Config | undefined) => readonly Finding[];
 }
 
+/** A configuration that can be used, and the places of its values in the file. */
+export interface PlacedConfig<Config> {
+  readonly config: Config;
+  /** Problems of what was found, in the file's order. */
+  place(found: readonly Finding[]): Problem[];
+}
+
 /**
  * Parses a configuration.
  *
@@ -26,11 +33,21 @@ export interface ConfigFormat<Config> {
  * @throws ConfigError with all problems of the text.
  */
 export function parseYaml<Config>(text: string, file: string, format: ConfigFormat<Config>): Config {
+  return parsePlaced(text, file, format).config;
+}
+
+/** The same as {@link parseYaml}, for a configuration about which there may be more to say. @throws ConfigError */
+export function parsePlaced<Config>(
+  text: string,
+  file: string,
+  format: ConfigFormat<Config>,
+): PlacedConfig<Config> {
   const source = new YamlSource(text);
   if (source.problems.length > 0) throw new ConfigError(file, source.problems);
   const { config, found } = read(source, format);
-  if (config !== undefined && found.length === 0) return config;
-  throw new ConfigError(file, inOrder(found.map((finding) => place(source, finding))));
+  const placeAll = (some: readonly Finding[]) => inOrder(some.map((finding) => place(source, finding)));
+  if (config !== undefined && found.length === 0) return { config, place: placeAll };
+  throw new ConfigError(file, placeAll(found));
 }
 
 function read<Config>(source: YamlSource, { schema, replacedKeys, check }: ConfigFormat<Config>) {

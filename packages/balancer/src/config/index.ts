@@ -21,7 +21,7 @@ export { type Change, type Difference, diff, type FromTo, inverse } from './diff
 export type { StatusRange } from './fields.js';
 export { thisHost } from './host-view.js';
 export { jsonSchemaText } from './json-schema.js';
-export { configWarnings, parseConfig, readConfig } from './parse.js';
+export { type CheckedConfig, checkConfig, parseConfig, readConfig } from './parse.js';
 export type {
   CheckConfig,
   Config,

@@ -1,6 +1,6 @@
 /** Parses a configuration file, and reports all its problems. */
 import { readFileSync } from 'node:fs';
-import { ConfigError, type ConfigFormat, type Problem, parseYaml } from '@weir/config';
+import { ConfigError, type ConfigFormat, type Problem, parsePlaced } from '@weir/config';
 import { type PlacedVip, restFindings, vipFindings } from './checks.js';
 import { replacedKeys } from './replaced-keys.js';
 import { type Config, configSchema, type VipConfig, vipSchema } from './schema.js';
@@ -11,10 +11,21 @@ const format: ConfigFormat<Config> = {
   schema: configSchema,
   replacedKeys,
   check: (value, config) => [
-    ...vipFindings(placedVips(value)),
+    ...vipFindings(config?.vips.map((vip, index) => ({ index, vip })) ?? placedVips(value)),
     ...(config === undefined ? [] : restFindings(config)),
   ],
 };
+
+/** A configuration that can be used, and what is probably a mistake in it. */
+export interface CheckedConfig {
+  readonly config: Config;
+  /**
+   * Probable mistakes, with their places.
+   *
+   * @param host The host on which it would be run. Default: only the text itself counts.
+   */
+  warnings(host?: HostView): readonly Problem[];
+}
 
 /**
  * Parses a configuration.
@@ -23,29 +34,22 @@ const format: ConfigFormat<Config> = {
  * @throws ConfigError with all problems of the text.
  */
 export function parseConfig(text: string, file = 'config'): Config {
+  return checkConfig(text, file).config;
+}
+
+/**
+ * Parses a configuration about whose probable mistakes somebody may ask.
+ *
+ * @param file The text's name in messages.
+ * @throws ConfigError with all problems of the text.
+ */
+export function checkConfig(text: string, file = 'config'): CheckedConfig {
   if (/[\0\ufffd]/.test(text)) {
     const message = 'this is no text: expected a configuration in YAML, as UTF-8';
     throw new ConfigError(file, [{ line: 1, column: 1, message }]);
   }
-  return parseYaml(text, file, format);
-}
-
-/**
- * Probable mistakes of a configuration that can be used, with their places.
- *
- * @param text The text of the configuration, which {@link parseConfig} accepts.
- * @param host The host on which it would be run. Default: only the text itself counts.
- */
-export function configWarnings(text: string, host: HostView = unknownHost): readonly Problem[] {
-  const check: ConfigFormat<Config>['check'] = (_, config) =>
-    config === undefined ? [] : warnings(config, host);
-  try {
-    parseYaml(text, '', { schema: configSchema, check });
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
+  const { config, place } = parsePlaced(text, file, format);
+  return { config, warnings: (host = unknownHost) => place(warnings(config, host)) };
 }
 
 /** Problems of a configuration that was put together, and has no places. */

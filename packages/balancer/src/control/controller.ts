@@ -180,12 +180,14 @@ export class Controller {
   }
 
   #wanted(vip: VipConfig): WantedService {
-    const weight = (real: RealConfig) => (this.isDrained(vip, real) ? 0 : real.weight);
+    const hasDrains = this.#drains.size > 0;
+    const weight = (real: RealConfig) => (hasDrains && this.isDrained(vip, real) ? 0 : real.weight);
     return { service: serviceOf(vip), spec: specOf(vip, weight), check: vip.check, agent: vip.agent };
   }
 
   /** Forgets drained reals that are no longer configured: if they return, they have their own weights. */
   #forgetDrains(): void {
+    if (this.#drains.size === 0) return;
     const there = new Set(
       this.#config.vips.flatMap((vip) => vip.reals.map(({ address, port }) => drainKey(vip, address, port))),
     );

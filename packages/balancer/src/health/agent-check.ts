@@ -120,6 +120,7 @@ export class AgentChecks implements Disposable {
 
   /** What is known of a service's real. */
   state(service: Service, real: { readonly address: string; readonly port?: number }): AgentState {
+    if (this.#services.size === 0) return silentAgent;
     const key = this.#services.get(serviceName(service))?.get(realKey(real));
     return (key === undefined ? undefined : this.#agents.get(key)?.state) ?? silentAgent;
   }

@@ -7,7 +7,7 @@ import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
-import { readConfigFile, warningsElsewhere, warningsOf, warningText } from './config-file.js';
+import { checkConfigFile, warningsHere, warningText } from './config-file.js';
 import type { BalanceRequest, StopFlags, Which } from './requests.js';
 import { ask, takeOff } from './running-balancer.js';
 
@@ -18,8 +18,9 @@ export async function apply(
   host: Pick<RunHost, 'stderr'>,
   stdout: Output,
 ): Promise<ExitCode> {
-  const { name, control } = readConfigFile(file);
-  const found = flags.remote === undefined ? warningsOf(file, false) : warningsElsewhere(file);
+  const checked = checkConfigFile(file);
+  const { name, control } = checked.config;
+  const found = flags.remote === undefined ? warningsHere(checked, false) : checked.warnings();
   host.stderr.write(warningText(file, found));
   const which = { ...whichOf(flags, name, control.socket), ...flags };
   const text = readInput(file).toString();

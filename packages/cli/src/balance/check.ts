@@ -1,12 +1,12 @@
 /** `weir balance check`. */
-import { type Config, ConfigError } from '@weir/balancer/config';
+import { type CheckedConfig, type Config, ConfigError } from '@weir/balancer/config';
 import { escapeJson } from '@weir/tracer/escape';
 import { ExitCode, FileProblems } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
 import { formatCount } from '../text/units.js';
-import { readConfigFile, warningsOf, warningText } from './config-file.js';
+import { checkConfigFile, warningsHere, warningText } from './config-file.js';
 import type { CheckFlags } from './requests.js';
 
 /** @throws UsageError */
@@ -17,15 +17,17 @@ export async function check(
   stdout: Output,
 ): Promise<ExitCode> {
   if (flags.json !== true) {
-    const text = summary(readConfigFile(file));
-    const found = warningsOf(file, true);
+    const checked = checkConfigFile(file);
+    const text = summary(checked.config);
+    const found = warningsHere(checked, true);
     host.stderr.write(warningText(file, found));
     const more = found.length === 0 ? '' : `, ${formatCount(found.length, 'warning')}`;
     await stdout.write(`${escapeText(file)}: ${text}${more}\n`);
     return ExitCode.ok;
   }
-  const problems = problemsOf(file);
-  const warnings = problems.length === 0 ? warningsOf(file, true) : [];
+  const checked = problemsOr(file);
+  const problems = 'config' in checked ? [] : checked;
+  const warnings = 'config' in checked ? warningsHere(checked, true) : [];
   const result = { ok: problems.length === 0, problems, warnings };
   await stdout.writeData(`${escapeJson(JSON.stringify(result, null, 2))}\n`);
   return problems.length === 0 ? ExitCode.ok : ExitCode.usage;
@@ -38,10 +40,10 @@ function summary({ vips }: Config): string {
   return `good: ${formatCount(vips.length, 'VIP')}, ${formatCount(reals, 'real')}${more}`;
 }
 
-function problemsOf(file: string): ConfigError['problems'] {
+/** The configuration or, where it cannot be used, its problems. */
+function problemsOr(file: string): CheckedConfig | ConfigError['problems'] {
   try {
-    readConfigFile(file);
-    return [];
+    return checkConfigFile(file);
   } catch (error) {
     if (error instanceof FileProblems && error.cause instanceof ConfigError) return error.cause.problems;
     throw error;

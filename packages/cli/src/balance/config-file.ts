@@ -1,10 +1,10 @@
 /** Configuration files of the balancer that the command line names. */
 import {
+  type CheckedConfig,
   type Config,
   ConfigError,
-  configWarnings,
+  checkConfig,
   type Problem,
-  parseConfig,
   thisHost,
 } from '@weir/balancer/config';
 import { readInput } from '../args/input-file.js';
@@ -13,9 +13,14 @@ import { escapeText } from '../text/escape.js';
 
 /** @throws UsageError; FileProblems for a configuration that cannot be used. */
 export function readConfigFile(file: string): Config {
+  return checkConfigFile(file).config;
+}
+
+/** The same, where warnings are printed, too. @throws UsageError; FileProblems */
+export function checkConfigFile(file: string): CheckedConfig {
   const text = readInput(file).toString();
   try {
-    return parseConfig(text, file);
+    return checkConfig(text, file);
   } catch (error) {
     throw error instanceof ConfigError ? new FileProblems(error.lines, { cause: error }) : error;
   }
@@ -25,17 +30,10 @@ export function readConfigFile(file: string): Config {
  * Probable mistakes of a configuration that can be used, on this host.
  *
  * @param withDevices Whether this host's devices count: a balancer that runs reports about its own.
- * @throws UsageError
  */
-export function warningsOf(file: string, withDevices: boolean): readonly Problem[] {
+export function warningsHere({ warnings }: CheckedConfig, withDevices: boolean): readonly Problem[] {
   const host = thisHost();
-  const text = readInput(file).toString();
-  return configWarnings(text, withDevices ? host : { ...host, device: () => undefined });
-}
-
-/** Probable mistakes of a configuration for another host. @throws UsageError */
-export function warningsElsewhere(file: string): readonly Problem[] {
-  return configWarnings(readInput(file).toString());
+  return warnings(withDevices ? host : { ...host, device: () => undefined });
 }
 
 /** A line for each warning, with its break. */

@@ -21,7 +21,7 @@ import { formatCount } from '../text/units.js';
 import { Interruption } from '../trace/interruption.js';
 import { announceReady } from '../trace/ready.js';
 import { packageVersion } from '../version.js';
-import { readConfigFile, warningsOf, warningText } from './config-file.js';
+import { checkConfigFile, warningsHere, warningText } from './config-file.js';
 import { inFileWords } from './file-words.js';
 import type { RunFlags } from './requests.js';
 
@@ -31,9 +31,10 @@ import type { RunFlags } from './requests.js';
  * @throws UsageError for options that make no sense; EbpfError for anything that does not work on this host
  */
 export async function run(file: string, flags: RunFlags, host: RunHost): Promise<ExitCode> {
-  const config = readConfigFile(file);
+  const checked = checkConfigFile(file);
+  const { config } = checked;
   refuseOthersFile(file, config);
-  host.stderr.write(warningText(file, warningsOf(file, false)));
+  host.stderr.write(warningText(file, warningsHere(checked, false)));
   host.avoidWaiting?.(isWritable);
   const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
   let end: () => void = () => undefined;
