@@ -13,5 +13,8 @@ const isPast = command === 'top' && rest.some((argument) => /^--at(=|$)/.test(ar
 // Files with names of networks need code of the server.
 const hasNetworks = command === 'trace' && rest.some((argument) => /^--(networks|geo)(=|$)/.test(argument));
 const own = { trace: 'trace-entry', top: 'top-entry' };
-if (Object.hasOwn(own, command) && !isPast && !hasNetworks) require('./compiled-bundle.js').runBundle(own[command]);
+// A collector starts its server so.
+const isServer = command === 'serve' && rest.length === 1 && rest[0] === '--server';
+if (isServer) require('./compiled-bundle.js').runBundle('server-entry');
+else if (Object.hasOwn(own, command) && !isPast && !hasNetworks) require('./compiled-bundle.js').runBundle(own[command]);
 else import('../dist/bundle/entry-point.js');

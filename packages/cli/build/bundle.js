@@ -97,7 +97,7 @@ const results = await Promise.all([
     ...options,
     entryPoints: [fileURLToPath(new URL('../server/dist/src/imports/import-main.js', root))],
   }),
-  ...['trace-entry', 'top-entry'].map(buildCompiled),
+  ...['trace-entry', 'top-entry', 'server-entry'].map(buildCompiled),
 ]);
 const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 const foreign = inputs.filter((path) => path.includes('node_modules/'));

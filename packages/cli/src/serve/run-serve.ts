@@ -1,9 +1,7 @@
 /** `weir serve`: the collector's process, and with `--server` the server's. */
-import { Socket } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { FormatError, OptionError } from '@weir/ebpf';
+import { FormatError } from '@weir/ebpf/errors';
 import { isWritable, refuseNewPrivileges } from '@weir/ebpf/sys';
 import { parseTarget } from '@weir/history/clickhouse/target';
 import { parseServeConfig, type ServeConfig } from '@weir/server/config';
@@ -13,16 +11,13 @@ import {
   listenVariables,
   readAddresses,
   runReadServer,
-  ServerRefusedError,
   type ServiceEnvironment,
   ServiceNotifier,
-  runServer as serve,
   servePaths,
   storedDescriptors,
 } from '@weir/server/serve';
-import { FilterError } from '@weir/tracer/filter';
 import { requestedTypes } from '../btf-file.js';
-import { ExitCode, FileProblems, UsageError } from '../failure.js';
+import { ExitCode, FileProblems } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
@@ -31,7 +26,9 @@ import { Interruption } from '../trace/interruption.js';
 import { announceReady } from '../trace/ready.js';
 import { packageVersion } from '../version.js';
 import { HangUp } from './hang-up.js';
+import { runServer } from './run-server.js';
 import type { ServeFlags, ServeRequest } from './serve-command.js';
+import { endWithoutReader, explained, pageFolder } from './serve-process.js';
 import { serveConfig } from './serve-settings.js';
 
 /** Runs the process that the command line asks for, or changes tokens. */
@@ -52,14 +49,6 @@ export async function runServe(request: ServeRequest, host: RunHost, stdout: Out
   } finally {
     if (host.ownsProcess) endWithoutReader(host);
   }
-}
-
-/** The time that lines on standard error have to be read once everything else is done. */
-const LAST_LINES_MS = 1000;
-
-/** Ends the process though nobody reads its last lines, as where a journal hangs. */
-function endWithoutReader(host: RunHost): void {
-  setTimeout(() => host.exit(Number(process.exitCode ?? ExitCode.failed)), LAST_LINES_MS).unref();
 }
 
 /**
@@ -184,10 +173,6 @@ function readingFolder(folder: string): string {
   return STATE_DIRECTORY?.split(':')[0] || join(XDG_STATE_HOME || join(homedir(), '.local/state'), 'weir');
 }
 
-function pageFolder(): string {
-  return fileURLToPath(new URL('dist/page/', import.meta.resolve('@weir/web/package.json')));
-}
-
 /** By then, V8 has optimized what handles events. */
 const WARM_MS = 30_000;
 
@@ -227,36 +212,4 @@ async function reloadWith(
     say('the earlier configuration stays');
   }
   notifier.ready(status);
-}
-
-/** Runs as the server of a collector. Ctrl-C in a terminal reaches it, too; the collector then ends it in order. */
-async function runServer(host: RunHost, stdout: Output): Promise<ExitCode> {
-  host.avoidWaiting?.(isWritable);
-  const say = (line: string) => host.stderr.write(`weir: server: ${escapeText(line)}\n`);
-  let end: () => void = () => undefined;
-  const signalled = new Promise<void>((resolve) => {
-    end = resolve;
-  });
-  process.on('SIGINT', () => undefined);
-  // The collector says what is to be read again.
-  process.on('SIGHUP', () => undefined);
-  process.on('SIGTERM', () => end());
-  const answer = (line: string) => void stdout.writeData(`${line}\n`);
-  // A file of tokens that cannot be used stays so.
-  const input = new Socket({ fd: 0 });
-  await explained(serve({ input, answer, say, signalled, pageFolder: pageFolder() }), [FormatError]);
-  return ExitCode.ok;
-}
-
-/** @param more Classes of errors that are the user's to mend, besides the usual ones. */
-async function explained(promise: Promise<void>, more: readonly (typeof FormatError)[] = []): Promise<void> {
-  try {
-    await promise;
-  } catch (error) {
-    // It has said why.
-    if (error instanceof ServerRefusedError) throw new FileProblems([], { cause: error });
-    const isUsers = [OptionError, FilterError, ...more].some((kind) => error instanceof kind);
-    if (isUsers) throw new UsageError((error as Error).message, { cause: error });
-    throw error;
-  }
 }

@@ -33,7 +33,7 @@ function runScript(name: string): void {
   );
 }
 
-/** As in bin/weir.js. */
+/** As in bin/weir.js; the server is in the script of all commands, which is compiled here. */
 function scriptFor([command, ...rest]: readonly string[]): string {
   const has = (flags: RegExp) => rest.some((argument) => flags.test(argument));
   if (command === 'trace' && !has(/^--(networks|geo)(=|$)/)) return 'trace-entry';
