@@ -26,7 +26,8 @@ const print = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n
 
 let store!: HistoryStore;
 const opening = await timed(async () => {
-  store = await HistoryStore.open({ folder });
+  // One thread, as the server's has.
+  store = await HistoryStore.open({ folder, threads: 1 });
 });
 const middle = await querySql(store, {
   sql: `SELECT lpad(lower(hex(connection_id)), 16, '0') FROM ends

@@ -10,6 +10,7 @@ import {
   queryCompare,
   queryConnections,
   queryGroups,
+  queryMap,
   querySeries,
 } from '../src/query/index.js';
 import type { EndRow, IntervalRow } from '../src/schema/index.js';
@@ -38,7 +39,8 @@ function end(random: Random, time: bigint): EndRow {
     interval_rows: random.below(2),
   });
   const { segments_sent, segments_received, retransmits, srtt_us, ...row } = others;
-  return { ...row, ...figures(random) };
+  // Of two that have an id in common, a map shows either.
+  return { ...row, ...figures(random), connection_id: random.wide() };
 }
 
 function interval(random: Random, time: bigint): IntervalRow {
@@ -48,7 +50,7 @@ function interval(random: Random, time: bigint): IntervalRow {
   });
   const { segments_received, retransmits, srtt_us, ...row } = others;
   const { handshake_us, duration_us, ...values } = figures(random);
-  return { ...row, ...values };
+  return { ...row, ...values, connection_id: random.wide() };
 }
 
 /** Hours in segments, one of them in two parts, and one in the file. */
@@ -79,6 +81,23 @@ function rowsOnly(store: HistoryStore): HistoryReader {
       store.read((session) => {
         session.summed = async () => [];
         session.lacking = async () => new Set();
+        return question(session);
+      }, options),
+  };
+}
+
+/** The same history, which reads all columns and all segments, and looks at the time of each row. */
+function allOf(store: HistoryStore): HistoryReader {
+  return {
+    read: (question, options) =>
+      rowsOnly(store).read((session) => {
+        const source = session.source.bind(session);
+        session.source = (table, { range, isExact } = {}) => {
+          const rows = source(table);
+          if (range === undefined || isExact !== true) return rows;
+          const times = `epoch_ns(time) >= ${range.from} AND epoch_ns(time) < ${range.to}`;
+          return `(SELECT * FROM ${rows} WHERE ${times})`;
+        };
         return question(session);
       }, options),
   };
@@ -166,6 +185,24 @@ describe('sums of segments', () => {
       }
     }
     assert.ok(helped > QUESTIONS / 4, `${helped} questions`);
+  });
+
+  test('are those of all rows, where a question reads only the columns and the segments that it needs', async (context) => {
+    const start = Number(process.env.WEIR_TEST_START ?? Date.now() % 2 ** 32);
+    context.diagnostic(`WEIR_TEST_START=${start}`);
+    const random = new Random(start);
+    const { store } = await manyHours(context, random);
+    const [raw, whole] = [rowsOnly(store), allOf(store)];
+    const names = Object.keys(groupFields);
+    for (let first = 0; first < names.length; first += 2) {
+      const by = names.slice(first, first + 2);
+      const query = { range: randomRange(random), ...randomWhere(random) };
+      const groups = { ...query, by, limit: 10_000, percentiles: [0.5, 0.99] };
+      const isSame = async (ask: (asked: HistoryReader) => Promise<unknown>) =>
+        assert.deepEqual(await ask(raw), await ask(whole), JSON.stringify(by));
+      await isSame((asked) => queryGroups(asked, groups));
+      if (first % 6 === 0) await isSame((asked) => queryMap(asked, { ...query, by: by[0]!, limit: 10_000 }));
+    }
   });
 
   test('are made of segments that have none, and are gone with their segment', async (context) => {

@@ -68,7 +68,7 @@ async function sweepBefore(session: Session, at: bigint): Promise<bigint> {
 }
 
 function rowsOf(session: Session, table: TableName, range: TimeRange): string {
-  const source = session.source(table, range);
+  const source = session.source(table, { range });
   const [from, to] = [range.from, range.to].map((ns) => `make_timestamp_ns(${timeValue(ns).nanos})`);
   switch (table) {
     case 'hosts':

@@ -34,7 +34,7 @@ export function querySides(reader: HistoryReader, query: SidesQuery): Promise<An
   const { range, where, node, limit } = query;
   const name = node === undefined ? 'NULL' : `CAST(${fieldsNamed([node])[0]!.sql} AS VARCHAR)`;
   return answer(reader, range, query, async (session) => {
-    const source = traffic(session, range, where);
+    const source = traffic(session, { range, where, users: [name, isClientSql, 'connection_id'] });
     // Lists take a tenth of the memory of as many rows.
     const side = async (isClient: boolean, own: string) => {
       const [row] = await session.query(

@@ -1,7 +1,7 @@
 /** Parts of statements whose values are bound, never pasted. Pure. */
 import { DuckDBTimestampNanosecondsValue, type DuckDBValue } from '@duckdb/node-api';
 import type { RowId } from '../rollup/id-filter.js';
-import { FIRST_TIME, LAST_TIME } from '../store/layout.js';
+import { possibleTime } from '../store/layout.js';
 import type { TimeRange } from '../store/session.js';
 
 /** SQL with a `?` for each value, in order. */
@@ -35,7 +35,7 @@ export function all(...conditions: readonly (Condition | undefined)[]): Conditio
 
 /** A time as a value to bind; beyond what the database can hold, its first or last time. */
 export function timeValue(ns: bigint): DuckDBTimestampNanosecondsValue {
-  return new DuckDBTimestampNanosecondsValue(ns < FIRST_TIME ? FIRST_TIME : ns > LAST_TIME ? LAST_TIME : ns);
+  return new DuckDBTimestampNanosecondsValue(possibleTime(ns));
 }
 
 /** Rows whose `time` is in a range. */

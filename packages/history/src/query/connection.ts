@@ -146,7 +146,7 @@ async function select<C extends Columns>(
   const { sql, values } = all(within(range), where);
   const names = rowColumns(columns).map((name) => `"${name}"`);
   const rows = await session.query(
-    `SELECT ${names} FROM ${session.source(table, range)} WHERE ${sql} ${rest}`,
+    `SELECT ${names} FROM ${session.source(table, { range })} WHERE ${sql} ${rest}`,
     [...values],
   );
   const reader = new RowReader(columns);

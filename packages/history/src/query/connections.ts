@@ -138,7 +138,7 @@ async function findIn(
   const { sql, values } = all(within(window), condition);
   const columns = rowColumns(endColumns).map((name) => `"${name}"`);
   const found = await session.query(
-    `SELECT ${columns} FROM ${session.source('ends', window, without)} WHERE ${sql}
+    `SELECT ${columns} FROM ${session.source('ends', { range: window, without })} WHERE ${sql}
      ORDER BY ${placeExpressions.map((each) => `${each} ${direction}`).join(', ')} LIMIT ${limit}`,
     [...values] as DuckDBValue[],
   );

@@ -14,6 +14,7 @@ import {
   measureList,
   measureOrders,
   readMeasures,
+  sumOrder,
 } from './measures.js';
 import { withJoinedBoots } from './stored-hosts.js';
 import { traffic } from './traffic.js';
@@ -99,15 +100,16 @@ async function findGroups(
   const sums = await trafficSums(session, { range, fields, where });
   const names = fields.map((_, index) => `k${index}`);
   const unnamed = names.map((name) => `NULL AS ${name}`);
-  // Each row is added up once: the total is that of the groups.
+  const afterwards = names.map((name) => `, ${name}`).join('');
+  // Each row is added up once: the total is that of the groups. Most groups are left out before their measures are computed.
   const rows = await session.query(
     `WITH parts AS MATERIALIZED ${sums.sql},
+     largest AS (
+       SELECT * FROM parts ORDER BY ${sumOrder(order)} DESC NULLS LAST${afterwards} LIMIT ${limit}),
      grouped AS (
-       SELECT ${[...names, measureList].join(', ')}, NULL AS n FROM parts
+       SELECT ${[...names, measureList].join(', ')}, NULL AS n FROM largest
        UNION ALL SELECT ${[...unnamed, measureList].join(', ')}, n FROM (SELECT ${addedList}, count(*) AS n FROM parts))
-     SELECT * FROM grouped
-     ORDER BY n IS NULL, ${measureOrders[order]} DESC NULLS LAST${names.map((name) => `, ${name}`).join('')}
-     LIMIT ${limit + 1}`,
+     SELECT * FROM grouped ORDER BY n IS NULL, ${measureOrders[order]} DESC NULLS LAST${afterwards}`,
     [...sums.values],
   );
   const seconds = secondsOf(range);
@@ -133,10 +135,10 @@ async function addPercentiles(
   fields: readonly GroupField[],
   groups: readonly Group[],
 ): Promise<Group[]> {
-  const source = traffic(session, range, where);
   const points = `[${percentiles.map(Number).join(', ')}]`;
   const columns = latencies.map((name) => `quantile_cont(${name}, ${points}) FILTER (is_end)`);
   const keys = fields.map(({ sql }, index) => `${sql} AS k${index}`);
+  const source = traffic(session, { range, where, users: [...keys, ...latencies] });
   const names = fields.map((_, index) => `k${index}`);
   const chosen = groups.slice(0, PERCENTILE_GROUPS);
   const tuples = chosen.map(() => `(${names.map(() => '?::VARCHAR').join(', ')})`).join(', ');

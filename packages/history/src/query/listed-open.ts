@@ -28,8 +28,8 @@ export function queryListedOpen(reader: HistoryReader, query: ListedOpenQuery): 
     const range = { from, to: LAST };
     const flow = 'flow_ns, flow_cpu';
     const rows = await session.query(
-      `SELECT ${rowColumns(openColumns).join(', ')} FROM ${session.source('opens', range)} AS look
-       ANTI JOIN (SELECT ${flow} FROM ${session.source('ends', range)} WHERE time >= $1) AS ended USING (${flow})
+      `SELECT ${rowColumns(openColumns).join(', ')} FROM ${session.source('opens', { range })} AS look
+       ANTI JOIN (SELECT ${flow} FROM ${session.source('ends', { range })} WHERE time >= $1) AS ended USING (${flow})
        WHERE time >= $1 AND flow_ns IS NOT NULL LIMIT ${query.limit}`,
       [timeValue(from)],
     );

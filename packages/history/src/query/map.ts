@@ -106,8 +106,9 @@ export async function findEdges(
   others: OtherServers = noServers,
 ): Promise<{ readonly edges: readonly EdgeRow[]; readonly count: number }> {
   const [{ sql: own } = field] = await withJoinedBoots(session, [by], [field]);
-  const source = traffic(session, range, where);
   const node = addressNode(prefixes, hasGroups);
+  const ends = 'connection_id, peer_port, local_port, time';
+  const source = traffic(session, { range, where, users: [own, node.sql, isClientSql, sumList, ends] });
   const rows = await session.query(
     `WITH rows AS NOT MATERIALIZED (
          SELECT *, 'g' || CAST(${own} AS VARCHAR) AS own, ${node.sql} AS other, ${isClientSql} AS is_client FROM ${source.sql}

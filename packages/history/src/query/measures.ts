@@ -44,6 +44,11 @@ export const measureOrders = {
   srtt_us: 'm8',
   duration_us: 'm9',
 } as const;
+/** The same over rows that have the sums. */
+export function sumOrder(order: MeasureOrder): string {
+  return measureOrders[order].replaceAll(/m(\d)/g, (_, index: string) => expressions[Number(index)]!);
+}
+
 /** Something to order groups by. */
 export type MeasureOrder = keyof typeof measureOrders;
 

@@ -71,7 +71,7 @@ export async function figuresOfMoment(
          SELECT one.host_id AS moved_host, one.flow AS moved_flow, ${moved.join(', ')},
            ${rate('bytes_sent')} AS rate_bytes_sent, ${rate('bytes_received')} AS rate_bytes_received,
            max(piece.srtt_us) FILTER (${covers}) AS moved_srtt_us
-         FROM one JOIN (SELECT *, ${flow} AS flow FROM ${session.source('intervals', range)} WHERE time > ? AND time <= ?) AS piece
+         FROM one JOIN (SELECT *, ${flow} AS flow FROM ${session.source('intervals', { range })} WHERE time > ? AND time <= ?) AS piece
            ON piece.host_id = one.host_id AND piece.flow = one.flow
          GROUP BY one.host_id, one.flow)`,
     values: [timeValue(from), timeValue(to)],

@@ -73,21 +73,21 @@ export function queryOpenAt(reader: HistoryReader, query: OpenAtQuery): Promise<
     });
     const moment = timeValue(at);
     // A number becomes known late: at the end, where a connection is older than the collector; or once it is accepted.
-    const named = `SELECT ${ends} AS ends, time FROM ${session.source('ends', sweeps)}
+    const named = `SELECT ${ends} AS ends, time FROM ${session.source('ends', { range: sweeps })}
       WHERE time >= ? AND time <= ? AND (duration_us IS NULL OR ${begun} <= ?)
       UNION ALL
-      SELECT ${ends}, time FROM ${session.source('opens', sweeps)}
+      SELECT ${ends}, time FROM ${session.source('opens', { range: sweeps })}
       WHERE flow_ns IS NOT NULL AND time >= ? AND time <= ? AND coalesce(started, time) <= ?`;
-    const ended = `SELECT ${identity} FROM ${session.source('ends', { from, to: at + 1n })} WHERE time >= ? AND time <= ?`;
+    const ended = `SELECT ${identity} FROM ${session.source('ends', { range: { from, to: at + 1n } })} WHERE time >= ? AND time <= ?`;
     const rows = await session.query(
       `WITH seen AS (
          SELECT ${sources.map((name) => `"${name}"`)}, 0 AS is_end, NULL AS alone_us, NULL AS interval_rows
-         FROM ${session.source('opens', sweeps)} AS look
+         FROM ${session.source('opens', { range: sweeps })} AS look
          WHERE time >= ? AND time <= ? AND coalesce(started, time) <= ? AND NOT (flow_ns IS NULL AND EXISTS (
            SELECT 1 FROM (${named}) AS known WHERE known.ends = ${ends} AND known.time >= look.time))
          UNION ALL
          SELECT ${fromEnds}, 1 AS is_end, duration_us AS alone_us, interval_rows
-         FROM ${session.source('ends', sweeps)}
+         FROM ${session.source('ends', { range: sweeps })}
          WHERE time > ? AND time <= ? AND event <> 'fail' AND (duration_us IS NULL OR ${begun} <= ?)
        ), one AS (
          SELECT *, ${flow} AS flow FROM seen WHERE (${identity}) NOT IN (${ended})

@@ -37,7 +37,7 @@ export function writeParquet(reader: HistoryReader, query: ParquetQuery): Promis
       const path = join(folder, 'ends.parquet');
       const { sql, values } = all(within(range), where);
       const [row] = await session.query(
-        `COPY (SELECT * FROM ${session.source('ends', range)} WHERE ${sql} ORDER BY time DESC LIMIT ${limit})
+        `COPY (SELECT * FROM ${session.source('ends', { range })} WHERE ${sql} ORDER BY time DESC LIMIT ${limit})
          TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd)`,
         [...values] as DuckDBValue[],
       );

@@ -35,7 +35,7 @@ export async function findSorted(session: Session, query: SortedQuery): Promise<
   const columns = rowColumns(endColumns).map((name) => `"${name}"`);
   const list = [...new Set(times)].map((time) => `make_timestamp_ns(${time})`);
   const found = await session.query(
-    `SELECT ${columns} FROM ${session.source('ends', { from: least, to: most + 1n })}
+    `SELECT ${columns} FROM ${session.source('ends', { range: { from: least, to: most + 1n } })}
      WHERE time IN (${list.join(', ')})`,
   );
   const reader = new RowReader(endColumns);
@@ -80,7 +80,7 @@ async function findNext(
   const newest = placeExpressions.map((each) => `${each} DESC`).join(', ');
   const found = await session.query(
     `SELECT (${order.sql})::VARCHAR, ${placeExpressions.map((each) => `(${each})::HUGEINT`).join(', ')}
-     FROM ${session.source('ends', range)} WHERE ${sql}
+     FROM ${session.source('ends', { range })} WHERE ${sql}
      ORDER BY ${order.sql} ${isDown ? 'DESC' : 'ASC'} NULLS LAST, ${newest} LIMIT ${limit}`,
     [...values] as DuckDBValue[],
   );
@@ -92,7 +92,7 @@ async function rowAt(session: Session, { sql: value }: ConnectionOrder, place: P
   const time = { from: place[0]!, to: place[0]! + 1n };
   const there = all(within(time), relativeTo(place, '='));
   const [found] = await session.query(
-    `SELECT (${value})::VARCHAR FROM ${session.source('ends', time)} WHERE ${there.sql} LIMIT 1`,
+    `SELECT (${value})::VARCHAR FROM ${session.source('ends', { range: time })} WHERE ${there.sql} LIMIT 1`,
     [...there.values] as DuckDBValue[],
   );
   if (found === undefined)

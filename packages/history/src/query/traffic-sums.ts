@@ -31,9 +31,10 @@ export async function trafficSums(session: Session, query: SumsQuery): Promise<C
   const summed = knowEnough(query)
     ? await session.summed(range, (segment) => isInOneStep(segment, step))
     : [];
-  const source = traffic(session, range, where, new Set(summed.map(({ name }) => name)));
-  const raw = `SELECT ${[...names, sumList].join(', ')}
-    FROM (SELECT *, ${list(fields.map(({ sql }) => sql))} FROM ${source.sql}) GROUP BY ${grouping}`;
+  const keys = list(fields.map(({ sql }) => sql));
+  const without = new Set(summed.map(({ name }) => name));
+  const source = traffic(session, { range, where, users: [keys, sumList], without });
+  const raw = `SELECT ${[...names, sumList].join(', ')} FROM (SELECT *, ${keys} FROM ${source.sql}) GROUP BY ${grouping}`;
   if (summed.length === 0) return { sql: `(${raw})`, values: source.values };
   const filter = all(where);
   const rolled = `SELECT ${[...names, ...sumNames].join(', ')}

@@ -9,6 +9,11 @@ const HOUR_NS = 3_600_000_000_000n;
 export const FIRST_TIME = -(2n ** 63n) + 2n;
 export const LAST_TIME = 2n ** 63n - 2n;
 
+/** A time, or the one nearest to it that rows can have. */
+export function possibleTime(ns: bigint): bigint {
+  return ns < FIRST_TIME ? FIRST_TIME : ns > LAST_TIME ? LAST_TIME : ns;
+}
+
 /** Paths in the folder of a history. */
 export interface Layout {
   readonly folder: string;

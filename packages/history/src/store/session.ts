@@ -5,6 +5,7 @@ import { lacksSql, type RowId } from '../rollup/id-filter.js';
 import { ROLLUPS_SINCE, SUMMARIES } from '../rollup/rollup-tables.js';
 import { type LossRow, quoteText, type Schema, type TableName, tableColumns } from '../schema/index.js';
 import { listSegments, query, type Segment, storedVersion } from './catalog.js';
+import { possibleTime } from './layout.js';
 import { recentRows } from './recent-rows.js';
 
 /** A span of time, nanoseconds since 1970: from the first up to, without, the second. */
@@ -25,6 +26,18 @@ export interface SessionOptions {
   readonly unreadable: ReadonlySet<string>;
   /** Losses that no table has. */
   readonly losses: readonly LossRow[];
+}
+
+/** Which rows and columns of a table are wanted. */
+export interface SourceOptions {
+  /** Only segments that have rows in it are read; the rows still have to be filtered, unless {@link SourceOptions.isExact}. */
+  readonly range?: TimeRange;
+  /** Rows outside the range are left out. Segments that lie in it as a whole need no look at their times. */
+  readonly isExact?: boolean;
+  /** Names of segments that are not read. */
+  readonly without?: ReadonlySet<string> | undefined;
+  /** Names of its columns, and of others that it does not have. Default: all. */
+  readonly names?: ReadonlySet<string>;
 }
 
 /** One question's view of the history. It ends with the question. */
@@ -70,19 +83,25 @@ export class Session {
     return [...this.#used];
   }
 
-  /**
-   * A table as a subquery: its rows in the database file and in segments.
-   *
-   * @param range Only segments that have rows in it are read; the rows still have to be filtered.
-   * @param without Names of segments that are not read.
-   */
-  source(table: TableName, range?: TimeRange, without?: ReadonlySet<string>): string {
-    const columns = this.schema.tables[table]!;
-    const parts = recentRows(table, columns, this.#version);
+  /** A table as a subquery: its rows in the database file and in segments. */
+  source(table: TableName, { range, isExact, without, names }: SourceOptions = {}): string {
+    const all = this.schema.tables[table]!;
+    const columns =
+      names === undefined ? all : Object.fromEntries(Object.entries(all).filter(([name]) => names.has(name)));
+    const bounds = range === undefined || isExact !== true ? '' : ` WHERE ${timeBounds(range)}`;
+    const parts = recentRows(table, columns, this.#version).map((rows) => rows + bounds);
     for (const [version, segments] of this.#byVersion(table, range, without)) {
-      const files = segments.map(({ name }) => quoteText(join(this.#folder, name)));
-      parts.push(
-        `SELECT ${tableColumns(this.schema.compact, table, columns, version)} FROM read_parquet([${files.join(', ')}])`,
+      const list = tableColumns(this.schema.compact, table, columns, version);
+      const read = (some: readonly Segment[], condition: string) => {
+        const files = some.map(({ name }) => quoteText(join(this.#folder, name)));
+        if (files.length > 0)
+          parts.push(`SELECT ${list} FROM read_parquet([${files.join(', ')}])${condition}`);
+      };
+      const isWhole = (segment: Segment) => bounds === '' || liesIn(segment, range!);
+      read(segments.filter(isWhole), '');
+      read(
+        segments.filter((segment) => !isWhole(segment)),
+        bounds,
       );
     }
     return `(${parts.join(' UNION ALL ')})`;
@@ -126,7 +145,7 @@ export class Session {
     const numbers = new Map(rows as [string, number][]);
     return this.#segments.flatMap((segment) => {
       const summary = numbers.get(segment.name);
-      const isWhole = segment.from >= range.from && segment.to < range.to && fits(segment);
+      const isWhole = liesIn(segment, range) && fits(segment);
       return summary === undefined || !isWhole ? [] : [{ name: segment.name, summary }];
     });
   }
@@ -148,6 +167,14 @@ export class Session {
   query(sql: string, values?: DuckDBValue[]): Promise<DuckDBValue[][]> {
     return query(this.connection, sql, values);
   }
+}
+
+function liesIn(segment: Segment, { from, to }: TimeRange): boolean {
+  return segment.from >= from && segment.to < to;
+}
+
+function timeBounds({ from, to }: TimeRange): string {
+  return `time >= make_timestamp_ns(${possibleTime(from)}) AND time < make_timestamp_ns(${possibleTime(to)})`;
 }
 
 /** How a question is ended. */
