@@ -99,6 +99,7 @@ export { listProgram } from './object/list-program.js';
 export { type ParseOptions, parseObject } from './object/parse-object.js';
 export { setGlobal } from './object/set-global.js';
 export type * from './object/spec.js';
+export type { MachineFunction } from './program/machine-code.js';
 export { Program, programIds } from './program/program.js';
 export type { ProgramDetails, ProgramHandle } from './program/program-handle.js';
 export type { ProgramInfo } from './program/program-info.js';

@@ -53,6 +53,16 @@ describe('information about a program', () => {
   });
 });
 
+describe('programs of segment routing', () => {
+  it('are taken by the kernel, which attaches them to routes and has no test runs of them', () => {
+    using collection = load('load/runs', 'count_segment');
+    const program = collection.program('count_segment');
+    assert.equal(program.info().type, ProgramType.lwtSeg6local);
+    assert.throws(() => program.testRun({ data: new Uint8Array(64) }), /cannot test-run/);
+    assert.throws(() => program.attach(), /programs of section lwt_seg6local are not attached by themselves/);
+  });
+});
+
 describe('objects by id', () => {
   it('are listed and opened, programs and types', () => {
     using collection = load('load/data');
@@ -114,6 +124,29 @@ describe('a listing', () => {
   });
 });
 
+describe('machine code', () => {
+  it('is that of each function, at its address', (t) => {
+    using collection = load('load/data');
+    const program = collection.program('count');
+    const functions = program.machineCode();
+    const { jitedLength } = program.info();
+    if (jitedLength === 0) {
+      assert.deepEqual(functions, []);
+      return t.skip('this kernel interprets programs');
+    }
+    assert.deepEqual(functions.map(({ name }) => name).sort(), ['count', 'scaled', 'sum_to']);
+    assert.equal(
+      functions.reduce((sum, { code }) => sum + code.length, 0),
+      jitedLength,
+    );
+    for (const { address, code } of functions) {
+      assert.ok(address > 0n);
+      assert.ok(code.some((byte) => byte !== 0));
+    }
+    assert.equal(functions[0]!.name, 'count', 'in the order of the program');
+  });
+});
+
 describe('test runs', () => {
   const packet = Uint8Array.from({ length: 64 }, (_, i) => i);
 
@@ -158,6 +191,18 @@ describe('test runs', () => {
     const ctx = new Uint8Array(BigUint64Array.of(40n, 2n).buffer);
     collection.program('add_arguments').testRun({ ctx });
     assert.equal(collection.globals.readInteger('sum'), 42n);
+  });
+
+  it('end as a raw tracepoint that writes has it', () => {
+    using collection = load('load/runs', 'change_packet', 'change_result');
+    const run = () => collection.program('change_packet').testRun({ data: packet }).returnValue;
+    collection.globals.write('changed_process', process.pid);
+    {
+      using link = collection.program('change_result').attach();
+      assert.equal(link.kind, 'raw_tracepoint');
+      assert.throws(run, (error: Error) => error instanceof SyscallError && error.code === 'ENODEV');
+    }
+    assert.equal(run(), 3);
   });
 
   it('call syscall programs', (t) => {

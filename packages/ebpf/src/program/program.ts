@@ -13,6 +13,7 @@ import { Command } from '../uapi/commands.js';
 import type { UsdtSpecs } from '../usdt/usdt-specs.js';
 import { enforcedAttachType } from './expected-attach-type.js';
 import { listLoaded } from './list-loaded.js';
+import { type MachineFunction, machineCode } from './machine-code.js';
 import type { ProgramDetails, ProgramHandle } from './program-handle.js';
 import { type ProgramInfo, programInfo, translatedInstructions } from './program-info.js';
 import { type TestRunInput, type TestRunResult, testRun } from './test-run.js';
@@ -128,6 +129,17 @@ export class Program implements ProgramHandle, Disposable {
    */
   list(): string {
     return listLoaded(this.fd);
+  }
+
+  /**
+   * The machine code that the kernel's JIT compiler has made of it, function by function (4.13; addresses 4.18). Empty where it is interpreted, or
+   * the kernel hides the code: from processes without the privileges to read it, and with kernel.bpf_jit_harden. Disassembling it is left to
+   * others, such as `objdump -D -b binary -m i386:x86-64 --adjust-vma=ADDRESS`.
+   *
+   * @throws SyscallError
+   */
+  machineCode(): readonly MachineFunction[] {
+    return machineCode(this.fd);
   }
 
   /**
