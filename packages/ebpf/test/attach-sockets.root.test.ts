@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { before, describe, it, type TestContext } from 'node:test';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import { OptionError, SyscallError, UnsupportedError } from '../src/errors.js';
 import {
   AttachType,
@@ -47,6 +47,7 @@ import {
 } from '../src/sys/index.js';
 import { kernelAtLeast } from '../src/sys/kernel-version.js';
 import { inCgroup } from './support/cgroup.js';
+import { sendFrame, udpFrame } from './support/frames.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { requireKernel } from './support/require.js';
@@ -166,6 +167,20 @@ describe('sockets in a map', () => {
       assert.ok(globals.readInteger('judged') > 0n);
     });
   }
+
+  it('of which there is an array run programs on messages', async () => {
+    using collection = load('link/sockets');
+    const map = collection.map('listed') as DescriptorMap;
+    using _link = collection.program('on_message').attach({ map });
+    await withConnection(async (near, far) => {
+      map.setFd(1, descriptor(near));
+      await send(near, far, 'one');
+      assert.equal(map.clear(1), true);
+      await send(near, far, 'two');
+      assert.throws(() => map.setFd(2, descriptor(near)), /E2BIG/);
+    });
+    assert.equal(collection.globals.readInteger('sent'), 1n);
+  });
 
   it('are attached only with the map, and with the kind of program', () => {
     using collection = load('link/sockets');
@@ -355,30 +370,74 @@ describe('links', () => {
 });
 
 describe('routes', () => {
-  it('run programs on their packets', async () => {
-    using collection = load('link/hooks', 'on_route');
-    const program = collection.program('on_route');
+  const route = { destination: '10.98.8.0/24', device: 'near', table: 254 };
+
+  before(() => {
     ip('link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far');
     ip('address', 'add', '10.98.0.1/24', 'dev', 'near');
     ip('link', 'set', 'near', 'up');
     ip('link', 'set', 'far', 'up');
-    const route = { destination: '10.98.8.0/24', device: 'near', table: 254 };
-    const count = async () => {
-      const start = collection.globals.readInteger('routed');
-      await datagram('10.98.8.1', 9).catch(() => {});
-      return collection.globals.readInteger('routed') - start;
-    };
-    const link = attachLwt(program, route);
-    assert.equal(link.kind, 'lwt_out');
-    assert.equal(await count(), 1n);
-    assert.throws(() => program.attach({ route }), /EEXIST/);
-    link.update?.(program);
-    assert.equal(await count(), 1n);
-    link[Symbol.dispose]();
-    assert.equal(await count(), 0n);
-    assert.throws(() => program.attach(), OptionError);
-    assert.throws(() => attachLwt(program, { ...route, headroom: 14 }), OptionError);
-    ip('link', 'delete', 'near');
+  });
+
+  after(() => ip('link', 'delete', 'near'));
+
+  for (const [name, kind] of [
+    ['on_route', 'lwt_out'],
+    ['on_route_sent', 'lwt_xmit'],
+  ] as const) {
+    it(`run programs on packets that they send, by ${kind}`, async () => {
+      using collection = load('link/hooks', name);
+      const program = collection.program(name);
+      const count = async () => {
+        const start = collection.globals.readInteger('routed');
+        await datagram('10.98.8.1', 9).catch(() => {});
+        return collection.globals.readInteger('routed') - start;
+      };
+      const link = attachLwt(program, route);
+      assert.equal(link.kind, kind);
+      assert.equal(await count(), 1n);
+      assert.throws(() => program.attach({ route }), /EEXIST/);
+      link.update?.(program);
+      assert.equal(await count(), 1n);
+      link[Symbol.dispose]();
+      assert.equal(await count(), 0n);
+      assert.throws(() => program.attach(), OptionError);
+      const headroom = kind === 'lwt_xmit' ? 257 : 14;
+      assert.throws(() => attachLwt(program, { ...route, headroom }), OptionError);
+    });
+  }
+
+  it('run programs on packets that come in for them', async () => {
+    writeFileSync('/proc/sys/net/ipv4/conf/near/forwarding', '1');
+    using collection = load('link/hooks', 'on_route_received');
+    const routed = () => collection.globals.readInteger('routed');
+    const packet = udpFrame('10.98.0.9', '10.98.8.1');
+    {
+      using link = collection.program('on_route_received').attach({ route });
+      assert.equal(link.kind, 'lwt_in');
+      sendFrame('far', packet);
+      await waitFor(() => routed() === 1n);
+    }
+    sendFrame('far', packet);
+    sendFrame('far', udpFrame('10.98.0.9', '10.98.0.1'));
+    assert.equal(routed(), 1n);
+  });
+});
+
+describe('a network namespace', () => {
+  it('has the headers of frames found by a program', () => {
+    using collection = load('link/hooks', 'on_flow');
+    const dissected = () => collection.globals.readInteger('dissected');
+    const frame = udpFrame('127.0.0.1', '127.0.0.1');
+    {
+      using link = collection.program('on_flow').attach();
+      assert.equal(link.kind, 'netns');
+      sendFrame('lo', frame);
+      assert.ok(dissected() > 0n);
+    }
+    const before = dissected();
+    sendFrame('lo', frame);
+    assert.equal(dissected(), before, 'once it is detached');
   });
 });
 

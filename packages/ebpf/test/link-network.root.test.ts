@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket as Stream } from 'node:net';
+import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -21,7 +22,7 @@ import { Namespace, unshare } from '../src/sys/index.js';
 import { inCgroup } from './support/cgroup.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
-import { assertRoot, openDescriptors } from './support/root.js';
+import { assertRoot, openDescriptors, pinFolder } from './support/root.js';
 
 assertRoot();
 
@@ -193,6 +194,43 @@ describe('traffic control', () => {
     _third[Symbol.dispose]();
     assert.match(tc('qdisc', 'show', 'dev', 'lo'), /clsact/, 'it was there before');
     tc('qdisc', 'del', 'dev', 'lo', 'clsact');
+  });
+});
+
+describe('an action of traffic control', () => {
+  it('runs a program, by its pin', async (t) => {
+    using collection = load('link/network', 'on_action');
+    const program = collection.program('on_action');
+    assert.throws(() => program.attach(), /programs of section action are not attached by themselves/);
+    assert.equal(program.testRun({ data: new Uint8Array(64) }).returnValue, 0);
+    assert.equal(collection.globals.readInteger('acted'), 1n);
+    const path = join(pinFolder('action'), 'on_action');
+    program.pin(path);
+    // A filter of one classic instruction, which takes every packet.
+    const filter = [
+      'egress',
+      'bpf',
+      'bytecode',
+      '1,6 0 0 4294967295',
+      'action',
+      'bpf',
+      'object-pinned',
+      path,
+    ];
+    const add = () => spawnSync('tc', ['filter', 'add', 'dev', 'lo', ...filter], { encoding: 'utf8' }).stderr;
+    const remove = () => void tc('qdisc', 'del', 'dev', 'lo', 'clsact');
+    tc('qdisc', 'add', 'dev', 'lo', 'clsact');
+    const refusal = add();
+    remove();
+    if (/Failed to load TC action module/.test(refusal))
+      return t.skip('this kernel was built without CONFIG_NET_ACT_BPF');
+    assert.equal(refusal, '');
+    const attach = (): Link => {
+      tc('qdisc', 'add', 'dev', 'lo', 'clsact');
+      assert.equal(add(), '');
+      return { kind: 'action', [Symbol.dispose]: remove };
+    };
+    await fires(collection, 'acted', attach, () => send('127.0.0.1'));
   });
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, openSync, readFileSync, unlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 import { before, test } from 'node:test';
 import { OptionError, SyscallError } from '../src/errors.js';
 import { insn } from '../src/insn/assembler.js';
@@ -10,10 +11,12 @@ import type { BpfMap } from '../src/map/map.js';
 import { createMap, mapFromId, mapIds, openPinnedMap } from '../src/map/open.js';
 import { PerCpuMap } from '../src/map/percpu.js';
 import type { MapSpec } from '../src/object/spec.js';
+import { createArena } from '../src/sys/arena.js';
 import { possibleCpus } from '../src/sys/cpus.js';
 import { Fd } from '../src/sys/fd.js';
 import { kernelAtLeast } from '../src/sys/kernel-version.js';
 import { raiseMemlock } from '../src/sys/memlock.js';
+import { syscall, syscallRaw } from '../src/sys/syscalls.js';
 import { MapFlag, UpdateFlag } from '../src/uapi/flags.js';
 import { MapType, mapTypeName } from '../src/uapi/map-types.js';
 import { ProgramType } from '../src/uapi/program-types.js';
@@ -305,6 +308,22 @@ test('BPF_MAP_TYPE_CGROUP_ARRAY: cgroups go in by the descriptors of their folde
   assert.throws(() => map.setFd(0, file.fd), SyscallError);
 });
 
+test('BPF_MAP_TYPE_XSKMAP: sockets of AF_XDP go in by their descriptors', (t) => {
+  const [AF_XDP, SOCK_RAW, SOL_XDP, XDP_RX_RING] = [44, 3, 283, 2];
+  const socket = syscallRaw('socket', AF_XDP, SOCK_RAW | 0x80000, 0);
+  if (socket === -constants.errno.EAFNOSUPPORT) return t.skip('this kernel has no CONFIG_XDP_SOCKETS');
+  using owned = new Fd(socket);
+  using map = createMap(spec(MapType.xskmap, 4, 4, 2)) as DescriptorMap;
+  // Before it has a ring, older kernels do not take a socket.
+  const size = createArena(4);
+  size.view.setUint32(0, 64, true);
+  syscall('setsockopt', owned.fd, SOL_XDP, XDP_RX_RING, size.address, 4);
+  map.setFd(1, owned.fd);
+  map.update(indexKey(1), indexKey(owned.fd), UpdateFlag.exist);
+  assert.equal(map.clear(1), true);
+  assert.throws(() => map.update(indexKey(1), indexKey(owned.fd), UpdateFlag.exist), hasCode('ENOENT'));
+});
+
 test('a queue gives the oldest element first, a stack the newest', (t) => {
   if (!requireKernel(t, 'BPF_MAP_TYPE_QUEUE', '4.20')) return;
   const none = new Uint8Array(0);
@@ -408,7 +427,8 @@ test('nothing is left of disposed maps', async () => {
     assert.throws(() => createMap(spec(MapType.hash, 4, 8, 0)), SyscallError);
   }
   assert.deepEqual(openDescriptors(), descriptors);
-  assert.equal(new Set(mapIds()).size, [...mapIds()].length);
+  const all = [...mapIds()];
+  assert.equal(new Set(all).size, all.length);
   await assertMapsGone(ids);
   assert.equal(mapFromId(ids[0]!), undefined);
 });

@@ -1,6 +1,7 @@
 /** Typed maps of kinds that not every kernel has: user ring buffers, arenas, storage at kernel objects. */
 import assert from 'node:assert/strict';
-import { openSync, readFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { openSync, readFileSync, statSync } from 'node:fs';
 import { before, type TestContext, test } from 'node:test';
 import { EbpfError, OptionError, SyscallError } from '../src/errors.js';
 import { kernelConfig } from '../src/features/config.js';
@@ -12,11 +13,13 @@ import { setGlobal } from '../src/object/set-global.js';
 import { Fd } from '../src/sys/fd.js';
 import { kernelAtLeast } from '../src/sys/kernel-version.js';
 import { syscall } from '../src/sys/syscalls.js';
+import { AttachType } from '../src/uapi/attach-types.js';
 import { MapType, mapTypeName, mapTypeSince } from '../src/uapi/map-types.js';
 import { UserRingBuffer } from '../src/writer/user-ringbuf.js';
 import * as arenaModule from './generated/arena.js';
 import * as storage from './generated/storage.js';
 import * as userRing from './generated/user-ring.js';
+import { inCgroup } from './support/cgroup.js';
 import { testObject } from './support/objects.js';
 import { requireFeature, requireKernel } from './support/require.js';
 import { assertRoot, openDescriptors } from './support/root.js';
@@ -218,4 +221,24 @@ test('storage: of a cgroup, by the descriptor of its folder', (t) => {
   using object = storage.load({ programs: ['use_cgroups'] });
   using cgroup = new Fd(openSync(root, 'r'));
   checkStorage(object.maps.cgroups, cgroup.fd);
+});
+
+test('storage: of attachments to a cgroup, by its inode and the attach type', async () => {
+  using object = storage.load({ programs: ['count_sent'] });
+  const { attachments, attachmentsPercpu: perCpu } = object.maps;
+  await inCgroup(async (cgroup) => {
+    const key = { cgroupInodeId: BigInt(statSync(cgroup).ino), attachType: AttachType.cgroupInetEgress };
+    using _link = object.programs.countSent.attach({ cgroup });
+    const socket = createSocket('udp4');
+    for (let i = 0; i < 3; i++) await new Promise((sent) => socket.send('hello', 9, '127.0.0.1', sent));
+    socket.close();
+    assert.deepEqual(attachments.get(key), { packets: 3, mark: 7 });
+    assert.equal(
+      perCpu.get(key)?.reduce((sum, count) => sum + count),
+      3n,
+    );
+    attachments.set(key, { packets: 9, mark: 1 });
+    assert.deepEqual([...attachments], [[key, { packets: 9, mark: 1 }]]);
+    assert.throws(() => attachments.delete(key), SyscallError);
+  });
 });

@@ -4,9 +4,9 @@ import { indexKey } from './array.js';
 import { BpfMap } from './map.js';
 
 /**
- * A program array (4.2), perf event array (4.3), cgroup array (4.8), array of maps or hash of maps (4.12), sockmap (4.14), sockhash (4.18) or
- * array of SO_REUSEPORT sockets (4.19). It stores objects by their file descriptors and keeps them alive, except sockets, which leave it when
- * they are closed. A lookup, where the kind allows one, finds the object's id.
+ * A program array (4.2), perf event array (4.3), cgroup array (4.8), array of maps or hash of maps (4.12), sockmap (4.14), sockhash (4.18),
+ * array of AF_XDP sockets (4.18) or of SO_REUSEPORT sockets (4.19). It stores objects by their file descriptors and keeps them alive, except
+ * sockets, which leave it when they are closed. A lookup, where the kind allows one, finds the object's id.
  */
 export class DescriptorMap extends BpfMap {
   /** Stores an object by its descriptor. A number as key stands for an array's index. */

@@ -42,6 +42,7 @@ function wrap(fd: Fd, shape: MapShape & { readonly mapExtra?: bigint }): BpfMap 
     case MapType.hashOfMaps:
     case MapType.sockmap:
     case MapType.sockhash:
+    case MapType.xskmap:
     case MapType.reuseportSockarray:
       return new DescriptorMap(fd, shape);
     default:

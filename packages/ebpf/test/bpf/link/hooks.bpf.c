@@ -4,7 +4,7 @@
 #include <bpf/bpf_helpers.h>
 
 /* Each program of an order adds its digit. */
-__u64 order, routed, filtered, left;
+__u64 order, routed, filtered, left, dissected;
 
 static __always_inline int digit(int number)
 {
@@ -57,6 +57,27 @@ int on_route(struct __sk_buff *skb)
 {
 	__sync_fetch_and_add(&routed, 1);
 	return 0;
+}
+
+SEC("?lwt_xmit")
+int on_route_sent(struct __sk_buff *skb)
+{
+	__sync_fetch_and_add(&routed, 1);
+	return 0;
+}
+
+SEC("?lwt_in")
+int on_route_received(struct __sk_buff *skb)
+{
+	__sync_fetch_and_add(&routed, 1);
+	return 0;
+}
+
+SEC("?flow_dissector")
+int on_flow(struct __sk_buff *skb)
+{
+	__sync_fetch_and_add(&dissected, 1);
+	return BPF_OK;
 }
 
 SEC("?netfilter")

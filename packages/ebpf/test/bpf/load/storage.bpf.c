@@ -41,6 +41,18 @@ struct {
 	__type(value, struct notes);
 } cgroups SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, struct bpf_cgroup_storage_key);
+	__type(value, struct notes);
+} attachments SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE);
+	__type(key, struct bpf_cgroup_storage_key);
+	__type(value, __u64);
+} attachments_percpu SEC(".maps");
+
 #define use(map) asm volatile("" : : "r"(&(map)))
 
 /** Counts what each socket receives. */
@@ -55,6 +67,19 @@ int count_packets(struct __sk_buff *skb)
 	notes = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (notes)
 		__sync_fetch_and_add(&notes->packets, 1);
+	return 1;
+}
+
+/** Counts what a cgroup sends, in the storage of the program's attachment to it. */
+SEC("cgroup_skb/egress")
+int count_sent(struct __sk_buff *skb)
+{
+	struct notes *notes = bpf_get_local_storage(&attachments, 0);
+	__u64 *sent = bpf_get_local_storage(&attachments_percpu, 0);
+
+	__sync_fetch_and_add(&notes->packets, 1);
+	notes->mark = 7;
+	(*sent)++;
 	return 1;
 }
 
