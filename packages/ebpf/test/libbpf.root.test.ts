@@ -28,7 +28,7 @@ interface TestCase {
 
 /** Objects with what the libbpf of Debian 12 (1.1) does not know yet, no longer reads, or loads only where it is given targets. */
 const newer =
-  /^(link\/(hooks|replace|sections|struct-ops|user)|load\/(arena|flavours|legacy|reasons|typed|user-ring))(\.bpf\.o)?$/;
+  /^(link\/(hooks|replace|sections|struct-ops|user)|load\/(arena|flavours|inner|large|legacy|reasons|typed|user-ring))(\.bpf\.o)?$/;
 
 function testCases(): TestCase[] {
   const folder = process.env.WEIR_TEST_OBJECTS;

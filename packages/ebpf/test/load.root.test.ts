@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { OptionError, UnsupportedError, VerifierError } from '../src/errors.js';
 import { kernelConfig } from '../src/features/config.js';
 import {
+  type ArrayMap,
   attachKprobe,
   attachRawTracepoint,
   attachTracing,
@@ -19,7 +20,11 @@ import {
   kernelBtf,
   kernelSymbols,
   kernelVersion,
+  ProgramType,
 } from '../src/index.js';
+import { assemble, insn } from '../src/insn/assembler.js';
+import { loadProgram } from '../src/load/load-program.js';
+import { ModuleTypes } from '../src/load/module-types.js';
 import { parseObject } from '../src/object/parse-object.js';
 import { setGlobal } from '../src/object/set-global.js';
 import type { CollectionSpec } from '../src/object/spec.js';
@@ -27,6 +32,7 @@ import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { requireKernel } from './support/require.js';
 import { assertMapsGone, assertRoot, openDescriptors, pinFolder } from './support/root.js';
+import { waitFor } from './support/wait-for.js';
 
 assertRoot();
 
@@ -75,6 +81,15 @@ describe('globals', () => {
     const option = kernelConfig()?.get('CONFIG_BPF_SYSCALL');
     assert.equal(globals.readInteger('bpf_syscall'), option === 'y' ? 1n : 0n);
     assert.equal(globals.readInteger('no_such_option'), 0n);
+  });
+
+  it('may take more than 64 MiB', (t) => {
+    if (!requireKernel(t, 'large values of arrays', '6.0')) return;
+    using collection = Collection.load(testSpec('load/large'));
+    collection.program('write_last').testRun({ data: packet });
+    assert.equal(collection.map('.bss').valueSize, 72 * 2 ** 20);
+    const memory = (collection.map('.bss') as ArrayMap).memory(false);
+    assert.equal(u64(memory.subarray(-8)), 7n);
   });
 
   it('work without mapped memory (before 5.5)', () => {
@@ -196,6 +211,20 @@ describe('shapes of maps', () => {
     assert.equal(collection.program('count').testRun({ data: packet }).returnValue, 3);
     const value = collection.map('first').lookup(indexKey(0))!;
     assert.equal(new DataView(value.buffer).getUint32(4, true), 1);
+  });
+
+  it('have timers in inner maps', async (t) => {
+    if (!requireKernel(t, 'timers in maps', '5.15')) return;
+    using collection = Collection.load(testSpec('load/inner'), { programs: ['start_timer'] });
+    assert.equal(collection.program('start_timer').testRun({ data: packet }).returnValue, 0);
+    await waitFor(() => collection.globals.readInteger('fired') === 1n);
+  });
+
+  it('have references to kernel objects in inner maps', (t) => {
+    if (!requireKernel(t, 'bpf_task_acquire() for programs', '6.2')) return;
+    using collection = Collection.load(testSpec('load/inner'), { programs: ['keep_task'] });
+    const keep = () => collection.program('keep_task').testRun({ data: packet }).returnValue;
+    assert.deepEqual([keep(), keep()], [0, 4], 'none before, then one that is let go');
   });
 
   it('without keys answer whether they have a value', (t) => {
@@ -424,6 +453,23 @@ describe('a failure', () => {
     }
     assert.deepEqual(openDescriptors(), before);
     await assertMapsGone(ids);
+  });
+
+  it('has the reason of the verifier, not that its log had no room', () => {
+    const instructions = assemble(
+      ...Array.from({ length: 50 }, () => insn.movImmediate(0, 1)),
+      insn.mov(0, 5),
+      insn.exit(),
+    );
+    const none = { functions: [], mapReferences: [], externReferences: [], functionReferences: [] };
+    const debug = { coreRelocations: [], funcInfo: [], lineInfo: [] };
+    const kind = { section: 'socket', type: ProgramType.socketFilter, flags: 0, autoload: true };
+    const program = { name: 'unread', license: 'GPL', instructions, ...kind, ...none, ...debug };
+    using modules = new ModuleTypes();
+    const load = (logSizes: readonly number[]) => () =>
+      loadProgram(program, instructions, { features, btfFd: undefined, logLevel: 0, modules, logSizes });
+    for (const sizes of [[128, 256], [128, 1 << 16], [1 << 16]])
+      assert.throws(load(sizes), (error: Error) => error instanceof VerifierError && error.code === 'EACCES');
   });
 
   it('names the program or program type that is missing', () => {

@@ -33,6 +33,8 @@ export interface LoadProgramOptions {
   readonly target?: TargetProgram | undefined;
   /** BTF descriptors of the modules whose functions are called, from index 1 on (5.16). */
   readonly fdArray?: readonly number[];
+  /** Bytes for the verifier's log, one try after the other. Default: as much as all kernels take. */
+  readonly logSizes?: readonly number[];
 }
 
 export interface LoadedProgram {
@@ -44,7 +46,7 @@ export interface LoadedProgram {
 const { E2BIG, EINVAL, EMFILE, ENFILE, ENOSPC, EPERM } = constants.errno;
 
 /** Sizes of the log, one try after the other. The last is the largest that kernels before 5.2 take. */
-const logSizes = [1 << 16, 1 << 20, (1 << 24) - 1];
+const defaultLogSizes: readonly number[] = [1 << 16, 1 << 20, (1 << 24) - 1];
 
 /**
  * Loads a program.
@@ -63,12 +65,13 @@ export function loadProgram(
   }
   const target = attachTarget(program, options);
   const attr = loadAttr(program, instructions, target, options);
-  const wanted = options.logLevel;
-  const first = wanted === 0 ? { result: progLoadRaw(attr), log: undefined } : attemptLogged(attr, wanted);
+  const { logLevel: wanted, logSizes = defaultLogSizes } = options;
+  const logged = (level: number) => attemptLogged(attr, level, logSizes);
+  const first = wanted === 0 ? { result: progLoadRaw(attr), log: undefined } : logged(wanted);
   if (first.result >= 0) return { fd: new Fd(first.result), log: first.log };
   if (first.result === -EPERM && !mayLoad())
     throw failure(program, instructions, -first.result, options.features);
-  const second = wanted === 0 ? attemptLogged(attr, 1) : first;
+  const second = wanted === 0 ? logged(1) : first;
   // A load that failed for want of memory, or was interrupted, may pass the second time.
   if (second.result >= 0) return { fd: new Fd(second.result), log: undefined };
   // A log that no memory holds is no reason to refuse the program.
@@ -168,6 +171,7 @@ function debugInfo({ funcInfo, lineInfo }: ProgramSpec, progBtfFd: number) {
 function attemptLogged(
   attr: Attr<'progLoad'>,
   level: number,
+  logSizes: readonly number[],
 ): { readonly result: number; readonly log: string } {
   for (const [i, size] of logSizes.entries()) {
     const log = new Uint8Array(size);

@@ -80,7 +80,7 @@ function createFilled(spec: MapSpec, options: MapOptions): BpfMap {
   const map = createMap(spec, { btfFd: options.btfFd, innerMapFd: inner?.fd });
   try {
     if (map instanceof ArenaMap) fillArena(map, spec);
-    if (spec.contents !== undefined) map.update(indexKey(0), spec.contents);
+    if (spec.contents !== undefined && !isZero(spec.contents)) map.update(indexKey(0), spec.contents);
     // Without a freeze the programs still cannot write (BPF_F_RDONLY_PROG); the verifier only learns less.
     if (spec.readOnly === true && options.features.has('map_freeze')) map.freeze();
   } catch (error) {
@@ -88,6 +88,13 @@ function createFilled(spec: MapSpec, options: MapOptions): BpfMap {
     throw error;
   }
   return map;
+}
+
+/** Whether bytes are only zeros, as the kernel's memory is without being written to. Native code compares each with the next. */
+function isZero(bytes: Uint8Array): boolean {
+  return (
+    bytes.length === 0 || (bytes[0] === 0 && Buffer.compare(bytes.subarray(1), bytes.subarray(0, -1)) === 0)
+  );
 }
 
 /** Programs can be loaded only once their arena has an address: even one without variables is mapped here. */
