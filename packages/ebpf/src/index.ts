@@ -110,6 +110,7 @@ export { type PerfBufferOptions, PerfBufferReader, type PerfStatistics } from '.
 export type { OnSample } from './reader/perf-ring.js';
 export type { OnRecord, OnRun, RingStatistics } from './reader/ring.js';
 export { type RingBufferOptions, RingBufferReader } from './reader/ringbuf.js';
+export { type BpfDelegation, BpfToken } from './sys/bpf-token.js';
 export type { WaitOptions } from './sys/epoll.js';
 export { type KernelVersion, kernelAtLeast, kernelVersion } from './sys/kernel-version.js';
 export type { PerfEventOptions } from './sys/perf-event-open.js';

@@ -3,6 +3,7 @@ import { attrLayouts, structLayouts } from '../generated/kernel-structs.js';
 import { ffi } from './ffi.js';
 import { type FieldInputs, KernelStruct } from './kernel-struct.js';
 import { kernelVersion } from './kernel-version.js';
+import { withToken } from './token-in-use.js';
 
 /** An alternative of the union, named after the command that takes it, or after what several commands have in common. */
 export type AttrName = keyof typeof attrLayouts;
@@ -53,13 +54,16 @@ export interface ProgLoadValues extends Omit<AttrValues<'progLoad'>, DerivedOfPr
   readonly log?: Uint8Array | undefined;
 }
 
-/** The arguments of BPF_PROG_LOAD. The license is GPL unless another is given. */
+/** The arguments of BPF_PROG_LOAD, by the token in use. The license is GPL unless another is given. */
 export function progLoadAttr({ instructions, name, log, ...values }: ProgLoadValues): Attr<'progLoad'> {
+  const token = withToken(values.progFlags);
   const load = attr('progLoad', {
     license: 'GPL',
     // Kernels before 5.0 compare it for kprobes; later ones ignore it.
     kernVersion: kernelVersion().code,
     ...values,
+    progFlags: token.flags,
+    progTokenFd: token.fd,
     insns: instructions,
     insnCnt: instructions.length / 8,
     progName: name === undefined ? undefined : objectName(name),
@@ -85,12 +89,14 @@ export interface MapCreateValues
   readonly name?: string | undefined;
 }
 
-/** The arguments of BPF_MAP_CREATE. */
+/** The arguments of BPF_MAP_CREATE, by the token in use. */
 export function mapCreateAttr({ type, flags, name, ...values }: MapCreateValues): Attr<'mapCreate'> {
+  const token = withToken(flags);
   return attr('mapCreate', {
     ...values,
     mapType: type,
-    mapFlags: flags,
+    mapFlags: token.flags,
+    mapTokenFd: token.fd,
     mapName: name === undefined ? undefined : objectName(name),
   });
 }
@@ -100,9 +106,10 @@ export function infoAttr(fd: number, info: KernelStruct): Attr<'info'> {
   return attr('info', { bpfFd: fd, infoLen: info.bytes.length, info: info.bytes });
 }
 
-/** The arguments of BPF_BTF_LOAD. */
+/** The arguments of BPF_BTF_LOAD, by the token in use. */
 export function btfLoadAttr(blob: Uint8Array): Attr<'btfLoad'> {
-  return attr('btfLoad', { btf: blob, btfSize: blob.length });
+  const token = withToken(undefined);
+  return attr('btfLoad', { btf: blob, btfSize: blob.length, btfFlags: token.flags, btfTokenFd: token.fd });
 }
 
 /** An array of pointers to C strings, followed by the strings themselves, so that one buffer keeps all alive. */

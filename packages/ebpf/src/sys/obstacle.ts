@@ -19,6 +19,20 @@ export const LOCKED_DOWN: Obstacle = {
   missing: [],
 };
 
+/** Only BPF tokens make capabilities of a user namespace count. */
+const NAMESPACED: Obstacle = {
+  reason: 'capabilities of a user namespace do not count',
+  advice: 'run it outside of rootless containers, or by a BPF token (Linux 6.9)',
+  missing: [],
+};
+
+const BEYOND_TOKEN: Obstacle = {
+  reason: 'the BPF token does not delegate it',
+  advice:
+    'mount the BPF file system with more of delegate_cmds, delegate_maps, delegate_progs and delegate_attachs',
+  missing: [],
+};
+
 /**
  * The privileges that this process lacks for something; undefined if it has them.
  * @param needs The capabilities that it takes on kernels which have all of them.
@@ -34,13 +48,7 @@ export function privilegeObstacle(
     const why = closed ? ` (kernel.unprivileged_bpf_disabled is ${sysctl})` : '';
     return { reason: `needs ${list(missing)}`, missing, advice: adviceFor(missing) + why };
   }
-  if (needs.length > 0 && here.userNamespace()) {
-    return {
-      reason: 'capabilities of a user namespace do not count',
-      advice: 'run it outside of rootless containers',
-      missing: [],
-    };
-  }
+  if (needs.length > 0 && here.userNamespace()) return here.token?.() === true ? BEYOND_TOKEN : NAMESPACED;
   return undefined;
 }
 

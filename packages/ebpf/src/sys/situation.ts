@@ -6,6 +6,7 @@ import { readSmallFile } from './files.js';
 import { kernelAtLeast } from './kernel-version.js';
 import { memlockLimit } from './memlock.js';
 import { syscallRaw } from './syscalls.js';
+import { usesToken } from './token-in-use.js';
 
 /** Each is asked only when an answer depends on it. */
 export interface Situation {
@@ -21,6 +22,8 @@ export interface Situation {
   lockdown(): string | undefined;
   /** Whether a seccomp filter watches this process's system calls. */
   seccomp(): boolean;
+  /** Whether a BPF token is in use. */
+  token?(): boolean;
   /** The limit on locked memory in bytes, on kernels that count BPF objects against it. */
   memlock(): bigint | undefined;
 }
@@ -45,6 +48,7 @@ export const situation: Situation = {
   unprivilegedBpfDisabled: () => readSmallFile('/proc/sys/kernel/unprivileged_bpf_disabled')?.trim(),
   lockdown: lockdownMode,
   seccomp: hasSeccompFilter,
+  token: usesToken,
   memlock: () => (kernelAtLeast('5.11') ? undefined : memlockLimit()),
 };
 
