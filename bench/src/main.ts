@@ -13,6 +13,7 @@ const usage = `npm run bench -w @weir/bench -- [OPTION]...
   --part history|serve|clickhouse   a month of connections; weir serve under load; many hosts in ClickHouse.
                           Only where asked for
   --part ffi              a system call through koffi and through Node's own foreign functions, where Node.js has them
+  --part ebpf             the eBPF library beside libbpf and cilium/ebpf, on this machine. Only where asked for
   --part balance|balance-native   Weir's balancer beside IPVS, nftables, HAProxy and nginx, in a guest or on this machine.
                           Only where asked for
   --kernel NAME           the guest's kernel, by its name in the lab (6.12)
@@ -181,6 +182,13 @@ if (parts.includes('serve')) {
   const samples = await benchServe({ seconds: whole('seconds', values.seconds ?? '60'), rates, onProgress });
   report.serve = samples;
   process.stdout.write(`## weir serve under load\n\n${serveTable(samples)}\n`);
+}
+if (parts.includes('ebpf')) {
+  const { benchLoaders } = await import('./ebpf/loader-bench.js');
+  const { loaderTable } = await import('./ebpf/loader-table.js');
+  const result = benchLoaders(whole('rounds', values.rounds ?? '5'), onProgress);
+  report.ebpf = result;
+  process.stdout.write(`## eBPF libraries, Linux ${result.release}\n\n${loaderTable(result)}\n`);
 }
 if (parts.includes('ffi')) {
   const { benchFfi, ffiTable } = await import('./ffi/ffi-bench.js');
