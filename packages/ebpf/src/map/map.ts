@@ -3,8 +3,9 @@
 import { constants } from 'node:os';
 import { OptionError } from '../errors.js';
 import { type Attr, attr } from '../sys/attr.js';
-import { bpf, bpfError, bpfRaw } from '../sys/bpf.js';
+import { bpf, bpfError, bpfInPlace, bpfRaw } from '../sys/bpf.js';
 import type { Fd } from '../sys/fd.js';
+import { ffi } from '../sys/ffi.js';
 import { Command } from '../uapi/commands.js';
 import { UpdateFlag } from '../uapi/flags.js';
 import { MapType, mapTypeName } from '../uapi/map-types.js';
@@ -58,6 +59,9 @@ export class BpfMap implements Disposable, MapShape {
   readonly #value: Uint8Array;
   /** The arguments of all commands on elements, which differ in the flags at most. */
   readonly #attr: Attr<'mapElem'>;
+  /** Where they lie: outside the heap, for the struct has a view of them. */
+  readonly #address: number;
+  readonly #size: number;
   /** The flags in {@link #attr}. */
   #flags = 0;
   /** The arguments of BPF_MAP_DELETE_ELEM, which refuses anything behind the key. */
@@ -77,6 +81,8 @@ export class BpfMap implements Disposable, MapShape {
     this.#value = new Uint8Array(valueBytes);
     this.#deleteAttr = attr('mapElem', { mapFd: fd.fd, key: this.#key });
     this.#attr = attr('mapElem', { mapFd: fd.fd, key: this.#key, value: this.#value, flags: 0 });
+    this.#address = ffi().address(this.#attr.bytes);
+    this.#size = this.#attr.used;
   }
 
   /** The map's file descriptor. @throws EbpfError after disposal. */
@@ -226,7 +232,7 @@ export class BpfMap implements Disposable, MapShape {
     const errno = -this.#call(command, flags);
     if (errno === ENOENT) return undefined;
     if (errno > 0) throw this.#error(command, errno);
-    return this.#value.slice();
+    return new Uint8Array(this.#value);
   }
 
   #call(command: number, flags: number): number {
@@ -235,7 +241,7 @@ export class BpfMap implements Disposable, MapShape {
       this.#attr.set({ flags });
       this.#flags = flags;
     }
-    return bpfRaw(command, this.#attr);
+    return bpfInPlace(command, this.#address, this.#size);
   }
 
   /** The number of a closed descriptor may be another map's by then. @throws EbpfError after disposal. */

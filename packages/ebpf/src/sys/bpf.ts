@@ -5,7 +5,7 @@ import { type Arena, createArena } from './arena.js';
 import type { CapabilityName } from './capabilities.js';
 import { explainBpfFailure } from './explain.js';
 import { ffi } from './ffi.js';
-import { syscallOnThread, syscallRaw } from './syscalls.js';
+import { syscall3Raw, syscallOnThread } from './syscalls.js';
 
 /** Room for every command's arguments. */
 const MAX_ATTR_SIZE = 256;
@@ -27,10 +27,21 @@ export function bpfRaw(command: number, attr: AttrBlock): number {
   underWay.attr = attr;
   const { bytes } = attr;
   arena.bytes.set(bytes);
-  const result = syscallRaw('bpf', command, arena.address, attr.used);
+  const result = syscall3Raw('bpf', command, arena.address, attr.used);
   // The kernel writes its answers wherever they belong, also behind the bytes that it was handed.
   bytes.set(arena.bytes.subarray(0, bytes.length));
   return result;
+}
+
+/**
+ * Makes a bpf system call as {@link bpfRaw} does, without copying the arguments: for those whose memory stays where it is, and that the kernel
+ * only reads.
+ *
+ * @param address Of the arguments' bytes, which the caller keeps alive.
+ * @param size How many of them are handed to the kernel.
+ */
+export function bpfInPlace(command: number, address: number, size: number): number {
+  return syscall3Raw('bpf', command, address, size);
 }
 
 /** Arguments of calls on other threads, with the memory that the kernel reads. */

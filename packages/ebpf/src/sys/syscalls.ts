@@ -131,6 +131,21 @@ export function syscallRaw(
 }
 
 /**
+ * Makes a system call of three arguments, sooner than {@link syscallRaw}; returns its result, or the negative errno.
+ *
+ * @throws UnsupportedError on a machine other than x64 and arm64.
+ */
+export function syscall3Raw(
+  name: SyscallName,
+  a: SyscallArgument,
+  b: SyscallArgument,
+  c: SyscallArgument,
+): number {
+  numbers ??= numbersOfThisMachine();
+  return ffi().syscall3(numbers[name], a, b, c);
+}
+
+/**
  * Makes a system call of up to five arguments on another thread. What its addresses point to must stay until then.
  *
  * @returns its result; -1 is a failure whose reason is not known.
