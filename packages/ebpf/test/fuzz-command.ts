@@ -25,7 +25,9 @@ if (![cases, seed, first].every(Number.isSafeInteger)) {
   process.exit(2);
 }
 
-const sources = new Set([...fuzzSources, ...testPrograms().map((name) => `${name}.bpf.c`)]);
+// Every parse of load/large allocates its variables.
+const programs = testPrograms().filter((name) => name !== 'load/large');
+const sources = new Set([...fuzzSources, ...programs.map((name) => `${name}.bpf.c`)]);
 const committed = ['tracer', 'balancer'].flatMap((name) => {
   const folder = fileURLToPath(new URL(`../../../${name}/bpf/`, import.meta.url));
   return filesBelow(folder, '.bpf.o').map((file) => join(folder, file));

@@ -314,11 +314,16 @@ test('BPF_MAP_TYPE_XSKMAP: sockets of AF_XDP go in by their descriptors', (t) =>
   if (socket === -constants.errno.EAFNOSUPPORT) return t.skip('this kernel has no CONFIG_XDP_SOCKETS');
   using owned = new Fd(socket);
   using map = createMap(spec(MapType.xskmap, 4, 4, 2)) as DescriptorMap;
-  // Before it has a ring, older kernels do not take a socket.
   const size = createArena(4);
   size.view.setUint32(0, 64, true);
   syscall('setsockopt', owned.fd, SOL_XDP, XDP_RX_RING, size.address, 4);
-  map.setFd(1, owned.fd);
+  try {
+    map.setFd(1, owned.fd);
+  } catch (error) {
+    // Older kernels take only sockets that have memory for frames.
+    assert.ok(hasCode('EOPNOTSUPP')(error) && !kernelAtLeast('6.18'), String(error));
+    return;
+  }
   map.update(indexKey(1), indexKey(owned.fd), UpdateFlag.exist);
   assert.equal(map.clear(1), true);
   assert.throws(() => map.update(indexKey(1), indexKey(owned.fd), UpdateFlag.exist), hasCode('ENOENT'));

@@ -54,11 +54,10 @@ describe('information about a program', () => {
 });
 
 describe('programs of segment routing', () => {
-  it('are taken by the kernel, which attaches them to routes and has no test runs of them', () => {
+  it('are taken by the kernel, which attaches them with routes', () => {
     using collection = load('load/runs', 'count_segment');
     const program = collection.program('count_segment');
     assert.equal(program.info().type, ProgramType.lwtSeg6local);
-    assert.throws(() => program.testRun({ data: new Uint8Array(64) }), /cannot test-run/);
     assert.throws(() => program.attach(), /programs of section lwt_seg6local are not attached by themselves/);
   });
 });
