@@ -199,7 +199,7 @@ describe('traffic control', () => {
 
 describe('an action of traffic control', () => {
   it('runs a program, by its pin', async (t) => {
-    using collection = load('link/network', 'on_action');
+    using collection = load('link/hooks', 'on_action');
     const program = collection.program('on_action');
     assert.throws(() => program.attach(), /programs of section action are not attached by themselves/);
     assert.equal(program.testRun({ data: new Uint8Array(64) }).returnValue, 0);

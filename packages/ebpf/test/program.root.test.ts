@@ -55,8 +55,8 @@ describe('information about a program', () => {
 
 describe('programs of segment routing', () => {
   it('are taken by the kernel, which attaches them with routes', () => {
-    using collection = load('load/runs', 'count_segment');
-    const program = collection.program('count_segment');
+    using collection = load('link/hooks', 'on_segment');
+    const program = collection.program('on_segment');
     assert.equal(program.info().type, ProgramType.lwtSeg6local);
     assert.throws(() => program.attach(), /programs of section lwt_seg6local are not attached by themselves/);
   });
@@ -193,8 +193,9 @@ describe('test runs', () => {
   });
 
   it('end as a raw tracepoint that writes has it', () => {
-    using collection = load('load/runs', 'change_packet', 'change_result');
-    const run = () => collection.program('change_packet').testRun({ data: packet }).returnValue;
+    using runs = load('load/runs', 'change_packet');
+    using collection = load('link/hooks', 'change_result');
+    const run = () => runs.program('change_packet').testRun({ data: packet }).returnValue;
     collection.globals.write('changed_process', process.pid);
     {
       using link = collection.program('change_result').attach();

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-// Programs on hooks where several run in an order, and on routes, netfilter and netkit.
+// Programs on hooks where several run in an order, on routes, netfilter and netkit, and others of rare kinds.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
 /* Each program of an order adds its digit. */
-__u64 order, routed, filtered, left, dissected;
+__u64 order, routed, filtered, left, dissected, acted;
+/* The process whose test runs end with another result. */
+__u32 changed_process;
 
 static __always_inline int digit(int number)
 {
@@ -70,6 +72,29 @@ SEC("?lwt_in")
 int on_route_received(struct __sk_buff *skb)
 {
 	__sync_fetch_and_add(&routed, 1);
+	return 0;
+}
+
+SEC("?lwt_seg6local")
+int on_segment(struct __sk_buff *skb)
+{
+	return BPF_DROP;
+}
+
+SEC("?action")
+int on_action(struct __sk_buff *skb)
+{
+	__sync_fetch_and_add(&acted, 1);
+	return 0;
+}
+
+SEC("?raw_tp.w/bpf_test_finish")
+int change_result(struct bpf_raw_tracepoint_args *ctx)
+{
+	int *result = (int *)ctx->args[0];
+
+	if (bpf_get_current_pid_tgid() >> 32 == changed_process)
+		*result = -19; /* ENODEV */
 	return 0;
 }
 

@@ -3,7 +3,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-__u64 received, replaced, ingress, egress, connects, bytes, established, filtered, created, acted;
+__u64 received, replaced, ingress, egress, connects, bytes, established, filtered, created;
 
 SEC("xdp")
 int on_xdp(struct xdp_md *ctx)
@@ -30,13 +30,6 @@ SEC("tc")
 int on_egress(struct __sk_buff *skb)
 {
 	__sync_fetch_and_add(&egress, 1);
-	return 0;
-}
-
-SEC("?action")
-int on_action(struct __sk_buff *skb)
-{
-	__sync_fetch_and_add(&acted, 1);
 	return 0;
 }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-// Programs for test runs: a packet that is changed, a context that is changed, arguments of a tracepoint, a result.
+// Programs for test runs: a packet that is changed, a context that is changed, arguments of a tracepoint.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
 __u64 sum;
-/* The process whose test runs end with another result. */
-__u32 changed_process;
 
 SEC("xdp")
 int change_packet(struct xdp_md *ctx)
@@ -36,23 +34,6 @@ SEC("raw_tp/sched_wakeup")
 int add_arguments(struct bpf_raw_tracepoint_args *ctx)
 {
 	sum = ctx->args[0] + ctx->args[1];
-	return 0;
-}
-
-SEC("?lwt_seg6local")
-int count_segment(struct __sk_buff *skb)
-{
-	sum += skb->len;
-	return BPF_DROP;
-}
-
-SEC("?raw_tp.w/bpf_test_finish")
-int change_result(struct bpf_raw_tracepoint_args *ctx)
-{
-	int *result = (int *)ctx->args[0];
-
-	if (bpf_get_current_pid_tgid() >> 32 == changed_process)
-		*result = -19; /* ENODEV */
 	return 0;
 }
 
