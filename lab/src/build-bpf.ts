@@ -1,7 +1,8 @@
 /**
  * Compiles the kernel programs, each package's `bpf/NAME.bpf.c`, to objects beside them, and generates the TypeScript
  * that decodes what they share, `src/generated/NAME.ts`. A source that includes another one (`NAME.bpf.c`) is compiled in
- * another way, and shares the same structs.
+ * another way, and shares the same structs. Examples, `examples/ebpf/NAME/NAME.bpf.c`, get a module that holds the whole object,
+ * `generated/NAME.ts` beside them.
  *
  *     node lab/dist/src/build-bpf.js [--check]
  *
@@ -9,14 +10,14 @@
  */
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './command.js';
 import { repository } from './paths.js';
 import { temporaryFolder } from './temporary.js';
 
 /**
- * Nothing in an object depends on where it was compiled: no path is among the arguments, not even to be mapped to another,
+ * Nothing in an object depends on where it was compiled: no absolute path is among the arguments, not even to be mapped to another,
  * for the order of types in BTF follows from that. `v2` is what Linux 4.18 knows.
  */
 const clangFlags = [
@@ -33,33 +34,57 @@ interface Artefact {
   readonly built: string;
 }
 
-function sources(): string[] {
-  return readdirSync(join(repository, 'packages')).flatMap((name) => {
-    const folder = join(repository, 'packages', name, 'bpf');
-    if (!existsSync(folder)) return [];
-    const files = readdirSync(folder).filter((file) => file.endsWith('.bpf.c'));
-    return files.sort().map((file) => join(folder, file));
-  });
+/** A kernel program. */
+interface Source {
+  readonly path: string;
+  /** The folder of its generated module. */
+  readonly generated: string;
+  /** Options of `weir-bpf2ts`. */
+  readonly options: readonly string[];
+}
+
+function sources(): Source[] {
+  return [
+    ...subfolders('packages').flatMap((folder) =>
+      programs(join(folder, 'bpf'), { generated: join(folder, 'src/generated'), options: ['--decoders'] }),
+    ),
+    ...subfolders('examples/ebpf').flatMap((folder) =>
+      programs(folder, { generated: join(folder, 'generated'), options: [] }),
+    ),
+  ];
+}
+
+function subfolders(folder: string): string[] {
+  const entries = readdirSync(join(repository, folder), { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return names.sort().map((name) => join(repository, folder, name));
+}
+
+function programs(folder: string, output: Omit<Source, 'path'>): Source[] {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder).filter((file) => file.endsWith('.bpf.c'));
+  return files.sort().map((file) => ({ path: join(folder, file), ...output }));
 }
 
 function includesAnother(source: string): boolean {
   return /^#include ".*\.bpf\.c"$/m.test(readFileSync(source, 'utf8'));
 }
 
-async function buildOne(source: string, into: string): Promise<Artefact[]> {
-  const folder = dirname(source);
-  const name = basename(source, '.bpf.c');
-  const out = join(into, basename(dirname(folder)));
+async function buildOne({ path, generated, options }: Source, into: string): Promise<Artefact[]> {
+  const folder = dirname(path);
+  const name = basename(path, '.bpf.c');
+  const out = join(into, relative(repository, folder));
   mkdirSync(out, { recursive: true });
   const object = join(out, `${name}.bpf.o`);
-  await run('clang-19', [...clangFlags, '-c', basename(source), '-o', object], { cwd: folder });
+  const headers = ['-I', relative(folder, join(repository, 'packages/ebpf/include'))];
+  await run('clang-19', [...clangFlags, ...headers, '-c', basename(path), '-o', object], { cwd: folder });
   await run('llvm-strip-19', ['-g', object]);
   const compiled = { path: join(folder, `${name}.bpf.o`), built: object };
-  if (includesAnother(source)) return [compiled];
-  const decoder = join(out, `${name}.ts`);
+  if (includesAnother(path)) return [compiled];
+  const module = join(out, `${name}.ts`);
   const command = join(repository, 'packages/ebpf/bin/weir-bpf2ts.js');
-  await run(process.execPath, [command, object, '--decoders', '-o', decoder]);
-  return [compiled, { path: join(folder, '../src/generated', `${name}.ts`), built: decoder }];
+  await run(process.execPath, [command, object, ...options, '-o', module]);
+  return [compiled, { path: join(generated, `${name}.ts`), built: module }];
 }
 
 function same(a: string, b: string): boolean {

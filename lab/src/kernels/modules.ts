@@ -25,6 +25,7 @@ export const guestModules: readonly string[] = [
   'tcp_diag',
   'udp_diag',
   'mptcp_diag',
+  'loop',
   'overlay',
   'crc32c_generic',
   'nf_tables',

@@ -81,7 +81,7 @@ export function classify(paths: readonly string[]): TestFiles {
 /** All compiled test files whose path contains `pattern`. A file whose source is gone is left out. */
 export function findTestFiles(pattern = ''): TestFiles {
   const packages = readdirSync(join(repository, 'packages')).map((name) => `packages/${name}`);
-  const paths = [...packages, 'lab', 'bench', 'release'].flatMap((folder) => {
+  const paths = [...packages, 'examples', 'lab', 'bench', 'release'].flatMap((folder) => {
     const sources = new Set(listFiles(join(repository, folder, 'test')));
     const compiled = [...sources].filter((name) => name.endsWith('.test.ts'));
     return compiled.map((name) => `${folder}/dist/test/${name.replace(/\.ts$/, '.js')}`);

@@ -13,7 +13,7 @@ import { Collection, features, mapFromId, mapTypeName, Program } from '../src/in
 import { Instructions } from '../src/insn/insn.js';
 import { parseObject } from '../src/object/parse-object.js';
 import { Pseudo } from '../src/uapi/flags.js';
-import { filesBelow, testObject, testPrograms, tracerFolder } from './support/objects.js';
+import { committedObjects, filesBelow, testObject, testPrograms } from './support/objects.js';
 import { assertRoot, pinFolder, privateBpffs } from './support/root.js';
 
 assertRoot();
@@ -42,11 +42,7 @@ function testCases(): TestCase[] {
     writeFileSync(path, testObject(name));
     return { name, path };
   });
-  const committed = filesBelow(tracerFolder, '.bpf.o').map((name) => ({
-    name,
-    path: join(tracerFolder, name),
-  }));
-  return [...compiled, ...committed];
+  return [...compiled, ...committedObjects().filter(({ name }) => !newer.test(name))];
 }
 
 /** libbpf gives up on any object with build options where it finds no file of them: then both loaders get a small one. */

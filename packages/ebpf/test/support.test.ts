@@ -28,9 +28,9 @@ function rows(heading: string): Row[] {
     .map((cells) => cells.map((cell) => cell.replaceAll('`', '').trim()));
 }
 
-/** A test's text, with that of the objects that it loads. */
+/** A test's text, with that of the objects that it loads. Tests of the examples are named by their paths in the checkout. */
 function sourcesOf(file: string): string {
-  const path = join(testFolder, file);
+  const path = file.includes('/') ? join(root, file) : join(testFolder, file);
   assert.ok(existsSync(path), `${file} does not exist`);
   const text = readFileSync(path, 'utf8');
   const loaded = [...text.matchAll(/['`](link|load)\/([a-z-]+)['`]/g)].map(
@@ -40,7 +40,10 @@ function sourcesOf(file: string): string {
   const objects = [...new Set([...loaded, ...generated])].map((name) =>
     join(testFolder, 'bpf', `${name}.bpf.c`),
   );
-  return [path, ...objects.filter((object) => existsSync(object))]
+  const examples = [...text.matchAll(/\.\.\/ebpf\/([a-z-]+)\//g)].map(([, name]) =>
+    join(root, 'examples/ebpf', `${name}/${name}.bpf.c`),
+  );
+  return [path, ...[...objects, ...examples].filter((object) => existsSync(object))]
     .map((name) => readFileSync(name, 'utf8'))
     .join('\n');
 }

@@ -1,10 +1,10 @@
 /**
- * Puts all test programs, compiled, and the tracer's committed objects into a folder, for test runs on machines without
+ * Puts all test programs, compiled, and the committed objects of the tracer and the examples into a folder, for test runs on machines without
  * a compiler: `node dist/test/support/build-objects.js FOLDER`, then WEIR_TEST_OBJECTS=FOLDER.
  */
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { filesBelow, testObject, testPrograms, tracerFolder } from './objects.js';
+import { committedObjects, testObject, testPrograms } from './objects.js';
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) {
@@ -17,8 +17,7 @@ for (const name of testPrograms()) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, testObject(name));
 }
-for (const name of filesBelow(tracerFolder, '.bpf.o')) {
-  const path = join(folder, 'tracer', name);
-  mkdirSync(dirname(path), { recursive: true });
-  copyFileSync(join(tracerFolder, name), path);
+for (const { name, path } of committedObjects()) {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  copyFileSync(path, join(folder, name));
 }

@@ -10,6 +10,20 @@ import { bpfFolder, compileBpf } from './compile-bpf.js';
 /** The tracer's committed objects, seen from `dist/test/support`. */
 export const tracerFolder = fileURLToPath(new URL('../../../../tracer/bpf/', import.meta.url));
 
+/** The committed objects of the examples, likewise. */
+export const examplesFolder = fileURLToPath(new URL('../../../../../examples/ebpf/', import.meta.url));
+
+/** Committed objects of others: paths relative to the folder WEIR_TEST_OBJECTS, and where each is in the checkout. */
+export function committedObjects(): { readonly name: string; readonly path: string }[] {
+  const folders = [
+    ['tracer', tracerFolder],
+    ['examples', examplesFolder],
+  ] as const;
+  return folders.flatMap(([prefix, folder]) =>
+    filesBelow(folder, '.bpf.o').map((name) => ({ name: join(prefix, name), path: join(folder, name) })),
+  );
+}
+
 /** Files below a folder with an ending, as paths relative to it; none if there is no such folder. */
 export function filesBelow(folder: string, ending: string): string[] {
   try {

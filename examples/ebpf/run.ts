@@ -1,0 +1,65 @@
+/** How a tool becomes a program: its options from the command line, its lines to standard output. */
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+type Numbers<Name extends string> = { readonly [name in Name]?: number };
+
+/**
+ * Runs a tool if its module is what Node.js was started with, and not if another module imports it.
+ *
+ * @param url The tool's `import.meta.url`.
+ * @param names Its options: `--pid 7` is `{ pid: 7 }`.
+ */
+export async function run<Name extends string>(
+  url: string,
+  tool: (options: Numbers<Name>) => AsyncIterable<string>,
+  ...names: Name[]
+): Promise<void> {
+  const [, program] = process.argv;
+  if (program === undefined || realpathSync(program) !== fileURLToPath(url)) return;
+  try {
+    for await (const line of tool(readOptions(names))) console.log(printable(line));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}
+
+function readOptions<Name extends string>(names: readonly Name[]): Numbers<Name> {
+  try {
+    const { values } = parseArgs({
+      options: Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
+    });
+    return Object.fromEntries(
+      Object.entries(values).map(([name, text]) => [name, parse(name, `${text}`)]),
+    ) as Numbers<Name>;
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
+}
+
+function parse(name: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
+  throw new Error(`--${name} ${text}: expected a number`);
+}
+
+/** Names and paths are whatever a process likes: nothing in them shall act on a terminal. */
+function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu, '?');
+}
+
+/**
+ * Rows of a table, each cell as wide as its column at least: texts to the left, numbers to the right. What has no width is as it is.
+ */
+export function table(...widths: readonly number[]): (...cells: readonly (string | number)[]) => string {
+  return (...cells) =>
+    cells
+      .map((cell, i) =>
+        typeof cell === 'number' ? `${cell}`.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0),
+      )
+      .join(' ')
+      .trimEnd();
+}
