@@ -337,6 +337,16 @@ describe('kernel symbols', () => {
     assert.ok(!symbols.hasFunction('tcp_death_row'), 'data is no function');
   });
 
+  it('finds the function that an address is in', () => {
+    const { name, offset } = symbols.functionAround(0xffff_ffff_8100_0015n)!;
+    assert.deepEqual([name, offset], ['tcp_connect_init.isra.0', 5]);
+    assert.equal(symbols.functionAround(0xffff_ffff_8100_0030n)?.name, '__x64_sys_close');
+    assert.equal(symbols.functionAround(0xffff_ffff_c000_0004n)?.module, 'veth');
+    assert.equal(symbols.functionAround(0xffff_ffff_80ff_ffffn), undefined);
+    const hidden = new KernelSymbols('0000000000000000 T tcp_connect\n');
+    assert.equal(hidden.functionAround(0xffff_ffff_8100_0015n), undefined);
+  });
+
   it('names what the compiler made of a function', () => {
     assert.deepEqual(symbols.closeTo('tcp_close'), ['tcp_close.part.0']);
     assert.deepEqual(symbols.closeTo('tcp_connect_init'), ['tcp_connect_init.isra.0']);

@@ -21,6 +21,8 @@ export class KernelSymbols {
   /** Why the table cannot be read; it is empty then, which says nothing. */
   readonly hidden: UnknownFeature | undefined;
   readonly #text: string;
+  /** Functions by address, once one was asked for. */
+  #functions: { readonly addresses: BigUint64Array; readonly lines: readonly number[] } | undefined;
 
   /**
    * Parses the text of /proc/kallsyms.
@@ -46,6 +48,23 @@ export class KernelSymbols {
   functionAt(address: bigint): string | undefined {
     const digits = address.toString(16).padStart(16, '0');
     return new RegExp(`^${digits} [tTwW] (\\S+)`, 'm').exec(this.#text)?.[1];
+  }
+
+  /**
+   * The function that an address is in, such as one of a stack: the last that begins at or before it. `offset` is in bytes from its beginning;
+   * sizes are not known, and an address behind the last function counts as one in it. Undefined before the first, and where addresses are hidden.
+   */
+  functionAround(address: bigint): (KernelSymbolEntry & { readonly offset: number }) | undefined {
+    this.#functions ??= this.#sortFunctions();
+    const { addresses, lines } = this.#functions;
+    let [low, high] = [0, addresses.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (addresses[middle]! <= address) low = middle + 1;
+      else high = middle;
+    }
+    const symbol = low === 0 ? undefined : this.#lineAt(lines[low - 1]!);
+    return symbol && { ...symbol, offset: Number(address - symbol.address) };
   }
 
   /** Whether a function of this name exists, in the kernel or in a loaded module. */
@@ -84,6 +103,20 @@ export class KernelSymbols {
       if (found.size === 8) break;
     }
     return [...found];
+  }
+
+  /** Their addresses in ascending order, and where the line of each is. Lines of modules are not in the order of addresses. */
+  #sortFunctions(): { addresses: BigUint64Array; lines: number[] } {
+    const found: { address: bigint; line: number }[] = [];
+    for (const match of this.#text.matchAll(/\n([0-9a-f]+) [tTwW] /g)) {
+      const address = BigInt(`0x${match[1]}`);
+      if (address !== 0n) found.push({ address, line: match.index + 1 });
+    }
+    found.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+    return {
+      addresses: BigUint64Array.from(found, ({ address }) => address),
+      lines: found.map(({ line }) => line),
+    };
   }
 
   #lineAt(offset: number): KernelSymbolEntry | undefined {
