@@ -51,15 +51,12 @@ function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu, '?');
 }
 
-/**
- * Rows of a table, each cell as wide as its column at least: texts to the left, numbers to the right. What has no width is as it is.
- */
+/** Rows of a table. Each column has a width: its cells are to the right, or to the left where the width is negative. */
 export function table(...widths: readonly number[]): (...cells: readonly (string | number)[]) => string {
+  const align = (cell: string, width: number) => (width < 0 ? cell.padEnd(-width) : cell.padStart(width));
   return (...cells) =>
     cells
-      .map((cell, i) =>
-        typeof cell === 'number' ? `${cell}`.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0),
-      )
+      .map((cell, i) => align(`${cell}`, widths[i] ?? 0))
       .join(' ')
       .trimEnd();
 }

@@ -9,7 +9,7 @@ export async function* execsnoop({ parent = 0 } = {}): AsyncGenerator<string> {
   const row = table(7, 7, 5);
   yield row('pid', 'parent', 'user', 'command');
   for await (const { pid, ppid, uid, length, commandLine } of tool.maps.events.reader()) {
-    const [...words] = Buffer.from(commandLine).toString('utf8', 0, length).split('\0');
+    const words = Buffer.from(commandLine).toString('utf8', 0, length).split('\0');
     yield row(pid, ppid, uid, words.join(' '));
   }
 }

@@ -1,0 +1,38 @@
+/** What a tool prints, while something happens that it is there for. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Only a failure waits so long. */
+const LIMIT_MS = 60_000;
+
+/**
+ * Runs a tool until it prints a line that matches, and ends it.
+ *
+ * @param act Makes the event. It is called once the tool has printed its first line, by which it is attached, and again before each other line.
+ */
+export async function findLine(
+  tool: AsyncGenerator<string>,
+  wanted: RegExp,
+  act: () => unknown,
+): Promise<RegExpExecArray> {
+  const stop = new AbortController();
+  const limit = sleep(LIMIT_MS, undefined, { signal: stop.signal }).then(
+    () => assert.fail(`waited for a line like ${wanted}; there were:\n${seen.join('\n')}`),
+    () => {},
+  );
+  const seen: string[] = [];
+  const search = async (): Promise<RegExpExecArray> => {
+    for await (const line of tool) {
+      seen.push(line);
+      const match = wanted.exec(line);
+      if (match !== null) return match;
+      await act();
+    }
+    return assert.fail(`the tool ended after:\n${seen.join('\n')}`);
+  };
+  try {
+    return (await Promise.race([search(), limit]))!;
+  } finally {
+    stop.abort();
+  }
+}
