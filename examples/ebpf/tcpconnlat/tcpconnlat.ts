@@ -1,5 +1,5 @@
 /** Prints how long each TCP connection took to be established, or to fail. */
-import { endText } from '../ends.js';
+import { addressText } from '../address.js';
 import { run, table } from '../run.js';
 import { load } from './generated/tcpconnlat.js';
 
@@ -10,7 +10,7 @@ export async function* tcpconnlat({ netns = 0 } = {}): AsyncGenerator<string> {
   const row = table(-15, 7, -21, -9, 12);
   yield row('process', 'pid', 'peer', 'outcome', 'milliseconds');
   for await (const { comm, pid, ends, connected, latencyNs } of tool.maps.events.reader()) {
-    const peer = endText(ends.peerAddress, ends.peerPort);
+    const peer = addressText(ends.peerAddress, ends.peerPort);
     yield row(comm, pid, peer, connected ? 'connected' : 'failed', (latencyNs / 1e6).toFixed(3));
   }
 }

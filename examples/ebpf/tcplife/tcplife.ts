@@ -1,5 +1,5 @@
 /** Prints each TCP connection that has ended: whose it was, how long it lasted, and how much it moved. */
-import { endText } from '../ends.js';
+import { addressText } from '../address.js';
 import { run, table } from '../run.js';
 import { load } from './generated/tcplife.js';
 
@@ -10,8 +10,8 @@ export async function* tcplife({ netns = 0 } = {}): AsyncGenerator<string> {
   const row = table(-15, 7, -21, -21, 10, 10, 10);
   yield row('process', 'pid', 'local', 'peer', 'sent', 'received', 'seconds');
   for await (const { comm, pid, ends, sent, received, durationNs } of tool.maps.events.reader()) {
-    const local = endText(ends.localAddress, ends.localPort);
-    const peer = endText(ends.peerAddress, ends.peerPort);
+    const local = addressText(ends.localAddress, ends.localPort);
+    const peer = addressText(ends.peerAddress, ends.peerPort);
     yield row(comm || '-', pid, local, peer, sent, received, (durationNs / 1e9).toFixed(3));
   }
 }

@@ -8,7 +8,8 @@ const LIMIT_MS = 60_000;
 /**
  * Runs a tool until it prints a line that matches, and ends it.
  *
- * @param act Makes the event. It is called once the tool has printed its first line, by which it is attached, and again before each other line.
+ * @param act Makes the event. It is called once the tool has printed its first line, by which it is attached, and again before each other line. If
+ * it returns numbers, one of them must be what the line has for the first group of `wanted`.
  */
 export async function findLine(
   tool: AsyncGenerator<string>,
@@ -21,12 +22,17 @@ export async function findLine(
     () => {},
   );
   const seen: string[] = [];
+  const made: number[] = [];
   const search = async (): Promise<RegExpExecArray> => {
     for await (const line of tool) {
       seen.push(line);
       const match = wanted.exec(line);
-      if (match !== null) return match;
-      await act();
+      if (match !== null) {
+        if (made.length > 0) assert.ok(made.includes(Number(match[1])), `${line}: expected one of ${made}`);
+        return match;
+      }
+      const number = await act();
+      if (typeof number === 'number') made.push(number);
     }
     return assert.fail(`the tool ended after:\n${seen.join('\n')}`);
   };
