@@ -2,38 +2,62 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { OptionError } from '@weir/ebpf';
 
 type Numbers<Name extends string> = { readonly [name in Name]?: number };
+
+/** Options by name, and what each is. */
+type Kinds = Readonly<Record<string, NumberConstructor | StringConstructor>>;
+type Values<K extends Kinds> = { readonly [name in keyof K]?: ReturnType<K[name]> };
 
 /**
  * Runs a tool if its module is what Node.js was started with, and not if another module imports it.
  *
  * @param url The tool's `import.meta.url`.
- * @param names Its options: `--pid 7` is `{ pid: 7 }`.
+ * @param names Its options, all of them numbers: `--pid 7` is `{ pid: 7 }`.
  */
 export async function run<Name extends string>(
   url: string,
   tool: (options: Numbers<Name>) => AsyncIterable<string>,
   ...names: Name[]
 ): Promise<void> {
+  const kinds = Object.fromEntries(names.map((name) => [name, Number]));
+  await runWith(url, tool as (options: object) => AsyncIterable<string>, kinds);
+}
+
+/** As {@link run}, for a tool with options of several kinds: `{ device: String, port: Number }`. */
+export async function runWith<K extends Kinds>(
+  url: string,
+  tool: (options: Values<K>) => AsyncIterable<string>,
+  kinds: K,
+): Promise<void> {
   const [, program] = process.argv;
   if (program === undefined || realpathSync(program) !== fileURLToPath(url)) return;
   try {
-    for await (const line of tool(readOptions(names))) console.log(printable(line));
+    for await (const line of tool(readOptions(kinds))) console.log(printable(line));
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;
   }
 }
 
-function readOptions<Name extends string>(names: readonly Name[]): Numbers<Name> {
+/** An option that a tool cannot do without. @throws OptionError where it was not given. */
+export function needed<T>(name: string, value: T | undefined): T {
+  if (value !== undefined) return value;
+  throw new OptionError(`give the ${name}: --${name} …`);
+}
+
+function readOptions<K extends Kinds>(kinds: K): Values<K> {
   try {
     const { values } = parseArgs({
-      options: Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
+      options: Object.fromEntries(Object.keys(kinds).map((name) => [name, { type: 'string' as const }])),
     });
     return Object.fromEntries(
-      Object.entries(values).map(([name, text]) => [name, parse(name, `${text}`)]),
-    ) as Numbers<Name>;
+      Object.entries(values).map(([name, text]) => [
+        name,
+        kinds[name] === Number ? parse(name, `${text}`) : text,
+      ]),
+    ) as Values<K>;
   } catch (error) {
     console.error((error as Error).message);
     process.exit(2);
