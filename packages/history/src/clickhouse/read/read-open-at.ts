@@ -17,7 +17,7 @@ const flow = `if(flow_ns IS NULL, ${ends}, concat(toString(assumeNotNull(flow_ns
 
 /** Each host lists all that is open once an hour. Two hours' lists are an hour apart, and some minutes where it was busy. */
 const FULL_NS = 3_900_000_000_000n;
-/** A list of changes has what is younger than this; one of all has what is older, too. */
+/** A list of changes has what is younger than this, or of unknown age, as what waits to be accepted; one of all has what is older, too. */
 const YOUNG_NS = 300_000_000_000n;
 
 /**
@@ -43,7 +43,7 @@ export function clickhouseOpenAt(reader: ClickhouseReader, query: OpenAtQuery): 
       return `CAST(NULL, '${clickhouseType(name, { ...openColumns[name], optional: true })}') AS "${name}"`;
     });
     const lists = `SELECT host_id, max("time") AS full FROM ${place('opens')}
-      WHERE ${withinSql({ from, to: at + 1n })} AND ("started" IS NULL OR ${nanosecondsOf('"time"')} - ${nanosecondsOf('assumeNotNull("started")')} > ${YOUNG_NS})
+      WHERE ${withinSql({ from, to: at + 1n })} AND ifNull(${nanosecondsOf('"time"')} - ${nanosecondsOf('"started"')} > ${YOUNG_NS}, false)
       GROUP BY host_id`;
     // A number becomes known late: at the end, where a connection is older than the collector; or once it is accepted.
     const named = `SELECT host_id, ends, max("time") AS seen FROM (
