@@ -8,6 +8,8 @@ import { repository } from '../../src/paths.js';
 import { listReadings, packageFolders, readSource } from './tree.js';
 
 const link = /\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g;
+/** From packages on npm, which have no other folders beside them. */
+const linkFromAnywhere = /\]\(https:\/\/github\.com\/weir-net\/weir\/blob\/main\/([^)#\s]+)/g;
 /** A path from the checkout's root. Compiled files and patterns are left out. */
 const rootPath = /(?<![\w./:-])(?:packages|lab|bench|docs|examples|release)\/[\w./-]*\.[a-z0-9]+\b(?![*/])/g;
 
@@ -22,6 +24,12 @@ describe('pages', () => {
         .map((target) => `${path}: ${target}`),
     );
     assert.deepEqual(broken, []);
+    const gone = pages.flatMap(({ path, lines }) =>
+      [...lines.join('\n').matchAll(linkFromAnywhere)]
+        .filter(([, target]) => !existsSync(join(repository, target!)))
+        .map(([, target]) => `${path}: ${target}`),
+    );
+    assert.deepEqual(gone, []);
   });
 
   test('name files by paths that are there', () => {
@@ -45,6 +53,15 @@ describe('pages', () => {
   });
 
   for (const folder of packageFolders) {
+    test(`${folder}/README.md links to nothing outside of its package but by a whole address`, () => {
+      const text = readSource(`${folder}/README.md`).lines.join('\n');
+      const outside = [...text.matchAll(link)].filter(([, target]) => target!.startsWith('..'));
+      assert.deepEqual(
+        outside.map(([, target]) => target),
+        [],
+      );
+    });
+
     test(`${folder}/README.md names every folder of src`, () => {
       const text = readSource(`${folder}/README.md`).lines.join('\n');
       const folders = readdirSync(join(repository, folder, 'src'), { withFileTypes: true })
