@@ -26,6 +26,9 @@ const FEWEST_RUNS = 3;
 /** On a slow machine fewer runs must do, unless WEIR_DISCOVERY_RUNS insists: but where nothing disturbs, all of them. */
 const BUDGET_MS = 2500;
 
+/** In a pass: 16, and the three that accept more traffic, where the first leaves a counter in doubt. */
+const MOST_SOCKETS = 19;
+
 function repeatedly(run: () => Discovery, fewest = FEWEST_RUNS): Discovery[] {
   const insisted = Number(process.env.WEIR_DISCOVERY_RUNS ?? 0);
   const start = performance.now();
@@ -52,7 +55,7 @@ describe('discovery finds every field at its offset in the kernel', () => {
     const discoveries = repeatedly(() => discover(), WANTED_RUNS);
     context.diagnostic(report(discoveries));
     for (const { sockets, passes } of discoveries)
-      assert.ok(sockets <= 16 * passes, `${sockets} sockets in ${passes} passes`);
+      assert.ok(sockets <= MOST_SOCKETS * passes, `${sockets} sockets in ${passes} passes`);
   });
 
   it('under load from other connections', async (context) => {
