@@ -110,11 +110,15 @@ export class ExecutableFile implements Disposable {
     return this.sections.some(({ type }) => type === SectionType.symtab);
   }
 
-  /** The functions that the file defines, dynamic symbols first. @throws FormatError */
-  *functions(): Generator<FunctionSymbol, void, undefined> {
+  /**
+   * The functions that the file defines, dynamic symbols first.
+   * @param name Only those of this name, of whatever version: large programs have hundreds of thousands.
+   * @throws FormatError
+   */
+  *functions(name?: string): Generator<FunctionSymbol, void, undefined> {
     for (const type of [SHT_DYNSYM, SectionType.symtab]) {
       const table = this.sections.find((section) => section.type === type);
-      if (table !== undefined) yield* this.#functionsOf(table);
+      if (table !== undefined) yield* this.#functionsOf(table, name);
     }
   }
 
@@ -207,18 +211,22 @@ export class ExecutableFile implements Disposable {
     return unnamed.map((section, i) => ({ ...section, name: text(names, table.readUInt32LE(i * size)) }));
   }
 
-  *#functionsOf(table: ExecutableSection): Generator<FunctionSymbol, void, undefined> {
+  *#functionsOf(table: ExecutableSection, wanted?: string): Generator<FunctionSymbol, void, undefined> {
     const strings = this.sections[table.link];
     if (strings === undefined) return;
     const entries = this.data(table);
     const names = this.data(strings);
+    const places = wanted === undefined ? undefined : placesOf(wanted, names);
+    if (places?.size === 0) return;
     const versionOf = table.type === SHT_DYNSYM ? this.#versions() : () => undefined;
     for (let at = 0; at + symbolSize <= entries.length; at += symbolSize) {
       const info = entries[at + 4]!;
       const kind = info & 0xf;
       // Section 0: it is used here, and defined elsewhere.
       if ((kind !== STT_FUNC && kind !== STT_GNU_IFUNC) || entries.readUInt16LE(at + 6) === 0) continue;
-      const { name, version } = splitVersion(text(names, entries.readUInt32LE(at)));
+      const place = entries.readUInt32LE(at);
+      if (places?.has(place) === false) continue;
+      const { name, version } = splitVersion(text(names, place));
       const given = versionOf(at / symbolSize) ?? version;
       yield {
         ...{ name, isDefault: given?.isDefault ?? true, bind: info >> 4 },
@@ -248,6 +256,18 @@ export class ExecutableFile implements Disposable {
 interface Version {
   readonly name: string;
   readonly isDefault: boolean;
+}
+
+/** Where strings begin that are a name, or have it before a version. One may be the end of another. */
+function placesOf(name: string, strings: Buffer): ReadonlySet<number> {
+  const bytes = Buffer.from(name);
+  const places = new Set<number>();
+  if (bytes.length === 0) return places;
+  for (let at = strings.indexOf(bytes); at >= 0; at = strings.indexOf(bytes, at + 1)) {
+    const next = strings[at + bytes.length];
+    if (next === 0 || next === 0x40 || next === undefined) places.add(at);
+  }
+  return places;
 }
 
 /** `name@VERSION`, and `name@@VERSION` for the default, as symbol tables have them. */

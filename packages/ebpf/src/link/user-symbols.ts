@@ -91,33 +91,27 @@ function byName([a]: readonly [string, number], [b]: readonly [string, number]):
   return a < b ? -1 : 1;
 }
 
-/** The functions of a file, then those of its debug file. */
+/** The functions of a file, then those of its debug file. @param name Only those of this name. */
 function* allFunctions(
   file: ExecutableFile,
   folders: readonly string[],
+  name?: string,
 ): Generator<FunctionSymbol, void, undefined> {
-  yield* file.functions();
+  yield* file.functions(name);
   const debugFile = file.hasSymbolTable ? undefined : debugFileOf(file, folders);
   if (debugFile === undefined) return;
   using symbols = openExecutable(debugFile);
-  yield* symbols.functions();
+  yield* symbols.functions(name);
 }
 
 function functionAddress(file: ExecutableFile, symbol: string, folders: readonly string[]): number {
   const [name = symbol, version] = symbol.split(/@@?/);
   const onlyDefault = symbol.includes('@@');
-  const found: FunctionSymbol[] = [];
-  const names: string[] = [];
-  for (const candidate of allFunctions(file, folders)) {
-    if (candidate.name !== name) {
-      if (Math.abs(candidate.name.length - name.length) <= 3) names.push(candidate.name);
-    } else if (
-      version === undefined ||
-      (candidate.version === version && (!onlyDefault || candidate.isDefault))
-    )
-      found.push(candidate);
-  }
-  if (found.length === 0) throw new EbpfError(missing(file, symbol, names, folders));
+  const found = [...allFunctions(file, folders, name)].filter(
+    (candidate) =>
+      version === undefined || (candidate.version === version && (!onlyDefault || candidate.isDefault)),
+  );
+  if (found.length === 0) throw new EbpfError(missing(file, symbol, folders));
   const best = strongest(found);
   const addresses = new Set(best.map(({ address }) => address));
   if (addresses.size === 1) return best[0]!.address;
@@ -135,13 +129,12 @@ function strongest(symbols: readonly FunctionSymbol[]): readonly FunctionSymbol[
   return symbols.filter((symbol) => rank(symbol) === best);
 }
 
-function missing(
-  file: ExecutableFile,
-  symbol: string,
-  names: readonly string[],
-  folders: readonly string[],
-): string {
-  const close = nearest(symbol, new Set(names));
+function missing(file: ExecutableFile, symbol: string, folders: readonly string[]): string {
+  const length = symbol.split('@', 1)[0]!.length;
+  const alike = [...allFunctions(file, folders)]
+    .map(({ name }) => name)
+    .filter((name) => Math.abs(name.length - length) <= 3);
+  const close = nearest(symbol, new Set(alike));
   const hint = close === undefined ? '' : `; there is ${close}`;
   return `${file.path} defines no function ${symbol}${strippedNote(file, folders)}${hint}`;
 }
