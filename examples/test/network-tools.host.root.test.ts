@@ -1,6 +1,6 @@
 /** The tools that act on traffic, sockets, files and cgroups, and those that watch libraries and signals: each does its work on something real. */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -10,12 +10,14 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer as createHttpsServer } from 'node:https';
 import { createRequire } from 'node:module';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -30,6 +32,7 @@ import { keepfiles } from '../ebpf/keepfiles/keepfiles.js';
 import { killsnoop } from '../ebpf/killsnoop/killsnoop.js';
 import { descriptor, getOption } from '../ebpf/sockets.js';
 import { sockproxy } from '../ebpf/sockproxy/sockproxy.js';
+import { sslsnoop } from '../ebpf/sslsnoop/sslsnoop.js';
 import { sysctlguard } from '../ebpf/sysctlguard/sysctlguard.js';
 import { tcports } from '../ebpf/tcports/tcports.js';
 import { tcpsockets } from '../ebpf/tcpsockets/tcpsockets.js';
@@ -287,6 +290,24 @@ describe('the tool', () => {
       assert.equal(signal, 'SIGABRT');
     });
     assert.equal(Number(shown), child);
+  });
+
+  it('sslsnoop prints what a program receives by TLS, once it is decrypted', async () => {
+    const [key, certificate] = [join(folder, 'server.key'), join(folder, 'server.pem')];
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    const made = ['-subj', '/CN=localhost', '-keyout', key, '-out', certificate];
+    execFileSync('openssl', ['req', '-x509', ...kind, ...made], { stdio: 'pipe' });
+    const identity = { key: readFileSync(key), cert: readFileSync(certificate) };
+    const server = createHttpsServer(identity, (request, response) =>
+      response.end(`you asked for ${request.url}`),
+    );
+    const url = `https://127.0.0.1:${await listen(server)}/a-secret`;
+    await findLine(sslsnoop(), /^curl +(\d+) received +\d+ .*you asked for \/a-secret$/, async () => {
+      const curl = spawn('curl', ['-sSk', url], { stdio: ['ignore', 'ignore', 'inherit'] });
+      assert.deepEqual(await once(curl, 'exit'), [0, null]);
+      return curl.pid;
+    });
+    await close(server);
   });
 
   it('killsnoop prints signals that are sent, and those that nobody gets', async () => {
