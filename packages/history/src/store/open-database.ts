@@ -14,7 +14,7 @@ import { type ReadOptions, Session, type SessionOptions } from './session.js';
 const INTERRUPT_MS = 20;
 
 /** What a question needs beside its connection. */
-export type Sources = Omit<SessionOptions, 'connection'>;
+export type Sources = Omit<SessionOptions, 'connection' | 'signal'>;
 
 /** An opened database. */
 export class OpenDatabase {
@@ -93,7 +93,7 @@ export class OpenDatabase {
         connection,
         async () => {
           signal?.throwIfAborted();
-          session = await Session.begin({ ...sources, connection });
+          session = await Session.begin({ ...sources, connection, signal });
           const found = await question(session);
           // An interruption after the last statement stops nothing.
           signal?.throwIfAborted();

@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly unreadable: ReadonlySet<string>;
   /** Losses that no table has. */
   readonly losses: readonly LossRow[];
+  /** No statement begins once it is aborted. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Which rows and columns of a table are wanted. */
@@ -52,6 +54,7 @@ export class Session {
   readonly #segments: readonly Segment[];
   /** The version of the schema of the database file: older than the program's where it is only read. */
   readonly #version: number;
+  readonly #signal: AbortSignal | undefined;
   readonly #used = new Set<Segment>();
 
   private constructor(options: SessionOptions, segments: readonly Segment[], version: number) {
@@ -62,6 +65,7 @@ export class Session {
     this.#folder = options.segmentsFolder;
     this.#segments = segments;
     this.#version = version;
+    this.#signal = options.signal;
   }
 
   /** Begins within the connection's transaction. */
@@ -163,8 +167,10 @@ export class Session {
     return times.length === 0 ? undefined : times.reduce((a, b) => (a < b ? a : b));
   }
 
-  /** The rows that a statement returns. */
-  query(sql: string, values?: DuckDBValue[]): Promise<DuckDBValue[][]> {
+  /** The rows that a statement returns. @throws the reason of the question's signal once that is aborted. */
+  async query(sql: string, values?: DuckDBValue[]): Promise<DuckDBValue[][]> {
+    // An interruption between two statements stops neither.
+    this.#signal?.throwIfAborted();
     return query(this.connection, sql, values);
   }
 }
