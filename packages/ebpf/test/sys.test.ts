@@ -28,6 +28,7 @@ import {
   NetlinkPayload,
 } from '../src/sys/netlink-message.js';
 import { ProcessEnds } from '../src/sys/process-ends.js';
+import { setToken, withToken } from '../src/sys/token-in-use.js';
 import { attachTypeName } from '../src/uapi/attach-types.js';
 import { commandName } from '../src/uapi/commands.js';
 import { linkTypeName } from '../src/uapi/link-types.js';
@@ -333,4 +334,16 @@ test('the native library is loaded without the sources around it', {
     encoding: 'utf8',
   });
   assert.deepEqual({ stdout, stderr }, { stdout: 'koffi.node\n', stderr: '' });
+});
+
+test('of several BPF tokens in use the last counts, in whatever order their use ends', () => {
+  const [first, second, third] = [7, 8, 9].map(setToken) as [Disposable, Disposable, Disposable];
+  const inUse = () => withToken(2).fd;
+  assert.deepEqual(withToken(2), { fd: 9, flags: 2 | (1 << 16) });
+  first[Symbol.dispose]();
+  second[Symbol.dispose]();
+  second[Symbol.dispose]();
+  assert.equal(inUse(), 9);
+  third[Symbol.dispose]();
+  assert.deepEqual(withToken(2), { fd: undefined, flags: 2 });
 });
