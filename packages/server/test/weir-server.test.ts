@@ -1,6 +1,7 @@
 /** The server process as a whole. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -219,8 +220,14 @@ describe('a server', () => {
     await until('the earlier token is not valid any more', isOver);
     assert.equal(await statusOf(server, '/losses', second), 200);
     rmSync(file);
+    symlinkSync(file, file);
+    await until('a link to itself is reported', async () => problems.some((line) => /ELOOP/.test(line)));
+    assert.equal(await statusOf(server, '/losses', second), 200);
+    rmSync(file);
     const next = configOf({ tokens: [...tokens], names: ['x.example'] });
     await assert.rejects(server.reload(next), /^OptionError: tokens: prometheus: ENOENT/);
+    execFileSync('mkfifo', [file]);
+    await assert.rejects(server.reload(next), /^OptionError: tokens: prometheus: .*expected a file$/);
     await server.reload(configOf());
     assert.equal(await statusOf(server, '/losses'), 200);
   });

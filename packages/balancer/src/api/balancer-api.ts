@@ -6,6 +6,7 @@ import {
   type AuditEntry,
   AuditLog,
   type AuditSink,
+  ownTokenFile,
   Refusals,
   TokenLogins,
   TokenSource,
@@ -76,7 +77,7 @@ export class BalancerApi implements AsyncDisposable {
     const logins = new TokenLogins<BalancerRole>([]);
     const changed = () => logins.update(source.tokens);
     const report = (message: string) => log(`api: ${message}`);
-    const source = new TokenSource(config.tokens, balancerRoles, changed, report);
+    const source = new TokenSource(ownTokenFile(config.tokens, balancerRoles), changed, report);
     resources.push(source);
     changed();
     if (source.tokens.length === 0)

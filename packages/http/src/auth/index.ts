@@ -22,4 +22,4 @@ export {
 } from './token-file.js';
 export { lockTokens } from './token-lock.js';
 export { type TokenFailure, TokenLogins } from './token-logins.js';
-export { TokenSource } from './token-source.js';
+export { ownTokenFile, type TokenFiles, TokenSource } from './token-source.js';

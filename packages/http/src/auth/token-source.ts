@@ -1,31 +1,36 @@
-/** The tokens of a file, read again when it changes: a token that is added or removed counts within seconds. */
+/** Tokens in files, read again when these change: a token that is added or removed counts within seconds. */
 import { statSync } from 'node:fs';
 import type { StoredToken } from './token.js';
 import { readTokenFile } from './token-file.js';
 
 const INTERVAL_MS = 500;
 
-/** Watches the file. */
+/** Where tokens are, and how they are read. */
+export interface TokenFiles<Role extends string> {
+  readonly paths: readonly string[];
+  /** @throws FormatError, OptionError for what cannot be used */
+  read(): readonly StoredToken<Role>[];
+}
+
+/** The file of all tokens that a command makes. */
+export function ownTokenFile<Role extends string>(path: string, roles: readonly Role[]): TokenFiles<Role> {
+  return { paths: [path], read: () => readTokenFile(path, roles) };
+}
+
+/** Watches files of tokens. */
 export class TokenSource<Role extends string> implements Disposable {
-  readonly #path: string;
-  readonly #roles: readonly Role[];
   readonly #onProblem: (message: string) => void;
   readonly #timer: NodeJS.Timeout;
+  #files: TokenFiles<Role>;
   #version: string;
   #tokens: readonly StoredToken<Role>[];
 
-  /** Reads the file. @throws FormatError for a damaged one, or one that others may read */
-  constructor(
-    path: string,
-    roles: readonly Role[],
-    onChange: () => void,
-    onProblem: (message: string) => void,
-  ) {
-    this.#path = path;
-    this.#roles = roles;
+  /** Reads the files. @throws the errors of reading them */
+  constructor(files: TokenFiles<Role>, onChange: () => void, onProblem: (message: string) => void) {
+    this.#files = files;
     this.#onProblem = onProblem;
-    this.#version = versionOf(path);
-    this.#tokens = readTokenFile(path, roles);
+    this.#version = versionOf(files);
+    this.#tokens = files.read();
     this.#timer = setInterval(() => {
       if (this.refresh()) onChange();
     }, INTERVAL_MS).unref();
@@ -36,13 +41,21 @@ export class TokenSource<Role extends string> implements Disposable {
     return this.#tokens;
   }
 
-  /** Reads the file again if it has changed; whether it has. A damaged one is reported, and the earlier tokens stay. */
+  /** Uses other files. @throws the errors of reading them; then the earlier ones stay */
+  update(files: TokenFiles<Role>): void {
+    const version = versionOf(files);
+    this.#tokens = files.read();
+    this.#files = files;
+    this.#version = version;
+  }
+
+  /** Reads the files again if one has changed; whether that has brought tokens. What cannot be used is reported, and the earlier tokens stay. */
   refresh(): boolean {
-    const version = versionOf(this.#path);
+    const version = versionOf(this.#files);
     if (version === this.#version) return false;
     this.#version = version;
     try {
-      this.#tokens = readTokenFile(this.#path, this.#roles);
+      this.#tokens = this.#files.read();
       return true;
     } catch (error) {
       this.#onProblem(`the earlier tokens stay valid: ${(error as Error).message}`);
@@ -56,8 +69,16 @@ export class TokenSource<Role extends string> implements Disposable {
   }
 }
 
-/** Differs when the file has been replaced or written to. */
-function versionOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stat === undefined ? '' : `${stat.ino} ${stat.mtimeNs} ${stat.size} ${stat.mode}`;
+/** Differs when a file has been replaced or written to, or can no longer be looked at. */
+function versionOf({ paths }: TokenFiles<string>): string {
+  return paths.map(stateOf).join();
+}
+
+function stateOf(path: string): string {
+  try {
+    const { ino, mtimeNs, size, mode } = statSync(path, { bigint: true });
+    return `${ino} ${mtimeNs} ${size} ${mode}`;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? '';
+  }
 }

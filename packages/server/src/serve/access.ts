@@ -2,10 +2,10 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { Listen } from '@weir/config';
-import { TokenSource } from '@weir/http/auth';
+import { ownTokenFile, TokenSource } from '@weir/http/auth';
 import { readTlsFiles, type TlsFiles } from '@weir/http/server';
 import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.js';
-import { ConfiguredTokens, readConfiguredTokens } from '../auth/configured-tokens.js';
+import { configuredTokens } from '../auth/configured-tokens.js';
 import { requireProtection } from '../auth/protection.js';
 import { type Role, roles } from '../auth/roles.js';
 import type { ServeConfig } from '../config/serve-schema.js';
@@ -15,16 +15,17 @@ import { serverPlaces } from './places.js';
 export class Access implements Disposable {
   readonly authenticator: Authenticator;
   readonly #tokens: TokenSource<Role>;
-  readonly #configured: ConfiguredTokens;
+  readonly #configured: TokenSource<Role>;
   #config: ServeConfig;
 
   /** @throws FormatError for a damaged file of tokens; OptionError for tokens of the configuration that cannot be used */
   constructor(config: ServeConfig, onProblem: (message: string) => void) {
     this.#config = config;
     const onTokens = () => this.authenticator.update(this.#logins());
-    this.#tokens = new TokenSource(serverPlaces(config.folder).tokens, roles, onTokens, onProblem);
+    const own = ownTokenFile(serverPlaces(config.folder).tokens, roles);
+    this.#tokens = new TokenSource(own, onTokens, onProblem);
     try {
-      this.#configured = new ConfiguredTokens(config.tokens, onTokens, onProblem);
+      this.#configured = new TokenSource(configuredTokens(config.tokens), onTokens, onProblem);
     } catch (error) {
       this.#tokens[Symbol.dispose]();
       throw error;
@@ -40,14 +41,14 @@ export class Access implements Disposable {
 
   /** Reads the tokens again. @throws OptionError for tokens of a configuration to come that cannot be used */
   refresh(next: ServeConfig): void {
-    readConfiguredTokens(next.tokens);
+    configuredTokens(next.tokens).read();
     this.#tokens.refresh();
   }
 
   /** Logs in as another configuration says. */
   update(config: ServeConfig): void {
     this.#config = config;
-    this.#configured.update(config.tokens);
+    this.#configured.update(configuredTokens(config.tokens));
     this.authenticator.update(this.#logins());
   }
 
