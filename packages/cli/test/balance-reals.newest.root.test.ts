@@ -109,7 +109,7 @@ describe('weir balance decapsulate', () => {
     assert.equal(gue4.packets, 0);
     assert.match(
       await balanceOk('decapsulate', '--status', '--name', 'real1'),
-      /\n {2}IP in IP over IPv4: \d+ packets, /,
+      /\n {2}IP in IP over IPv4: [\d,]+ packets, /,
     );
     assert.match(
       await balanceOk('decapsulate', '--status', '--metrics'),
