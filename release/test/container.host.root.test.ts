@@ -194,7 +194,7 @@ describe('the image, unpacked', () => {
     const { status, stdout, stderr } = await inside(
       `mkdir $R/tmp/h
       $weir serve --folder /tmp/h >$R/tmp/log 2>&1 & server=$!
-      until grep -q remembers $R/tmp/log; do kill -0 $server || { cat $R/tmp/log >&2; exit 1; }; sleep 0.2; done
+      until grep -qs remembers $R/tmp/log; do kill -0 $server || { cat $R/tmp/log >&2; exit 1; }; sleep 0.2; done
       curl -sS http://127.0.0.1:9436/api/v1/ready; echo
       for each in $(pgrep -P $server); do grep -E '^(Uid|CapEff)' /proc/$each/status; done
       kill $server; wait $server`,

@@ -109,7 +109,7 @@ describe('the executable', () => {
 
     test('serves a history, with the page, by a process of its own', async () => {
       const { status, stdout, stderr } = await root.shell(`
-        export PATH=/bin:/weir; mkdir /tmp/h
+        export PATH=/bin:/weir; mkdir /tmp/h; : >/tmp/log
         weir serve --folder /tmp/h >/tmp/log 2>&1 & server=$!
         until busybox grep -q remembers /tmp/log; do kill -0 $server || { cat /tmp/log >&2; exit 1; }; busybox sleep 0.1; done
         busybox nc -l -p 4242 </dev/null >/dev/null & busybox sleep 0.5

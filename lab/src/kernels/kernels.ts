@@ -34,7 +34,13 @@ export const kernels: readonly KernelSeries[] = [
     accepts: exactly(6, 1),
     partly: true,
   },
-  { name: '6.12', description: 'Debian 13', sources: [suites.trixie], accepts: exactly(6, 12) },
+  {
+    name: '6.12',
+    description: 'Debian 13',
+    sources: [suites.trixie],
+    accepts: exactly(6, 12),
+    partly: true,
+  },
   {
     name: '6.18',
     description: 'the last of the 6.x line, Debian 13 backports',

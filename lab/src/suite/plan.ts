@@ -141,28 +141,26 @@ const decided = new RegExp(
 
 /**
  * Not on the newest kernel: this machine shows as much of them, at an eighth of the time. Options, files and lines of the commands, ways to
- * call the API, states that a process leaves to the next one; what programs do in the kernel is in other files. Where the tracer's types
- * come from is also tried on the kernel that has none.
+ * call the API, limits of older kernels that are imitated, states that a process leaves to the next one; what programs do in the kernel is
+ * in other files. Where the tracer's types come from, what it does without one of them, and its filters are also tried on the kernel that
+ * has none.
  */
 const shownHere = new RegExp(
   [
     'balancer/dist/test/(interrupted|nat-resume)',
-    'cli/dist/test/(balance-guide|balance-reals|balance-refused|doctor-capabilities|refusals|top)',
-    'tracer/dist/test/(api|examples|many|types)',
+    'cli/dist/test/(balance-guide|balance-reals|balance-refused|doctor-capabilities|refusals|top|trace)',
+    'tracer/dist/test/(absent-field|api|connections|examples|filter|many|older|types)',
   ]
     .map((path) => `^packages/${path}\\.newest\\.root\\.test\\.js$`)
     .join('|'),
 );
 
-/** All of its root tests run on it, as on an older one and a newer one. */
-const middleKernel = '6.12';
+/** Its guest has two CPUs, for what goes wrong only there. */
+const twoCpus = '6.12';
 
-/**
- * Not on {@link middleKernel}: what processes without privileges may do, what becomes of packets once the programs are accepted, and guests
- * without IPv6 are there as on one of those.
- */
-const ofEnds =
-  /^packages\/(cli\/.*\/(discovery-privileges|doctor-privileges|memlock)\.root|balancer\/.*\/packets\.root|.*\.noipv6\.root)\./;
+/** Also on {@link twoCpus}: what reads while another CPU writes, and what is killed meanwhile. */
+const ofTwoCpus =
+  /^packages\/(cli\/dist\/test\/kill|ebpf\/dist\/test\/reader|tracer\/dist\/test\/(resume|tables))\.root\./;
 
 /** The choice of guests. */
 export interface GuestChoice {
@@ -181,12 +179,13 @@ function defaultKernels({ matrix }: GuestChoice): string[] {
 function share(kernel: string, isNewest: boolean): (path: string) => boolean {
   if (isBuilt(series(kernel))) return (path) => essential.test(path) && !ofAnyTypes.test(path);
   if (architectureOf(series(kernel)) === 'arm64') return isForArm64;
-  if (series(kernel).partly) return (path) => decided.test(path);
+  if (series(kernel).partly)
+    return (path) => decided.test(path) || (kernel === twoCpus && ofTwoCpus.test(path));
   if (isNewest) return (path) => !shownHere.test(path);
-  return (path) => !forNewest.test(path) && !(kernel === middleKernel && ofEnds.test(path));
+  return (path) => !forNewest.test(path);
 }
 
-/** The guests to boot. One kernel gets two CPUs, for what goes wrong only there. */
+/** The guests to boot. */
 export function guestJobs(files: TestFiles, choice: GuestChoice = {}): GuestJob[] {
   const jobs: GuestJob[] = [];
   const newest = kernels.at(-1)?.name;
@@ -209,7 +208,7 @@ export function guestJobs(files: TestFiles, choice: GuestChoice = {}): GuestJob[
     const own = whole ? [] : all.filter((path) => kernel === newest && forNewest.test(path));
     add({
       name: kernel,
-      smp: kernel === '6.12' ? 2 : 1,
+      smp: kernel === twoCpus ? 2 : 1,
       files: [...all.filter((path) => !own.includes(path)), ...Object.keys(before)],
       before,
     });

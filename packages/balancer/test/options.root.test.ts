@@ -17,7 +17,7 @@ const base = {
   maxSourceRoutes: 100,
 };
 
-/** Options that change the program, each combined with each. */
+/** Options that change the program, each combined with each. In guests, half of the combinations have every combination of any five. */
 const switches: readonly (readonly [string, Partial<BalancerOptions>])[] = [
   ['GUE', { gue: { source4: GUE_SOURCE4, source6: GUE_SOURCE6 } }],
   ['server ids', { tcpServerIds: true }],
@@ -27,14 +27,19 @@ const switches: readonly (readonly [string, Partial<BalancerOptions>])[] = [
   ['NAT', { nat: { sources: ['192.0.2.77', 'fd00::77'], ports: [20_000, 20_099], nextHop: 'route' } }],
 ];
 
+/** Whether an even number of switches is on. */
+const isEven = (index: number) => index.toString(2).replaceAll('0', '').length % 2 === 0;
+
+/** `npm test` lets guests, which are slow, make a share of what this machine makes. */
+const all = Number(process.env.WEIR_SCALE ?? 1) >= 1;
+
 /**
  * Options that hardly affect others: long frames and a next program are in every third and every second combination, GRE in
- * half of those without GUE, shared flows where an odd number of switches is on.
+ * half of those without GUE, shared flows in two of five.
  */
 function also(index: number): Partial<BalancerOptions> {
-  const isOdd = index.toString(2).replaceAll('0', '').length % 2 === 1;
   return {
-    ...(isOdd && { syncFlows: 1000 }),
+    ...(index % 5 < 2 && { syncFlows: 1000 }),
     ...(index % 3 === 0 && { maxFrame: 9014 }),
     ...(index % 2 === 1 && { callsNext: true }),
     ...(index % 4 === 2 && { gre: true }),
@@ -44,6 +49,7 @@ function also(index: number): Partial<BalancerOptions> {
 describe('the verifier', () => {
   it('the verifier accepts every combination of options', () => {
     for (let bits = 0; bits < 2 ** switches.length; bits++) {
+      if (!all && !isEven(bits)) continue;
       const on = switches.filter((_, i) => (bits >> i) & 1);
       const options = Object.assign(
         {},

@@ -30,7 +30,7 @@ describe('a discovery by nobody with CAP_BPF and CAP_PERFMON', () => {
       .split('\n')
       .map((line) => (JSON.parse(line) as { readonly event: string }).event);
     const pair = ['accept', 'close', 'close', 'connect'];
-    assert.deepEqual(events.sort(), [...pair, ...pair].sort());
+    assert.deepEqual(events.sort(), [...pair, ...pair].sort(), `${stdout}${stderr}`);
     assert.match(onlyLine(stderr), /^8 events in .*; none lost$/);
   });
 });

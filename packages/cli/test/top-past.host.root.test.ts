@@ -90,7 +90,7 @@ describe('weir top --at', () => {
     assert.equal(then.connections.length, 2, 'both ends of the first, and nothing of the second');
     const client = then.connections.find((each) => !isOf(first.port)(each))!;
     // 20 kB/s, as far as timers of a busy machine go.
-    assert.ok(client.send_rate! > 4_000 && client.send_rate! < 40_000, `${client.send_rate}`);
+    assert.ok(client.send_rate! > 500 && client.send_rate! < 40_000, `${client.send_rate}`);
     assert.match(client.process!.comm, /^node|MainThread/);
     const now = await stateAt(late);
     assert.ok(now.connections.some(isOf(second.port)) && !now.connections.some(isOf(first.port)));

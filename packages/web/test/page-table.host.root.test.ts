@@ -377,7 +377,7 @@ describe('a table of a million connections', () => {
       }, part);
       await until(`rows at ${part}`, isRight);
     }
-    for (let turn = 0; turn < 150; turn++) await page.mouse.wheel(0, 2_000);
+    for (let turn = 0; turn < 60; turn++) await page.mouse.wheel(0, 2_000);
     await until('rows after much scrolling', isRight);
     const session = await page.context().newCDPSession(page);
     await session.send('HeapProfiler.collectGarbage');
