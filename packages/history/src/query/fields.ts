@@ -8,7 +8,7 @@ import { duckdbDialect, type SqlDialect } from './sql-dialect.js';
 export interface GroupField {
   /** An expression over the columns that ends, intervals and opens have in common. */
   readonly sql: string;
-  /** The same over the sums of segments, by their columns; absent: they do not know it. */
+  /** The same over sums of segments, by their columns, which some of them have; absent: none does. */
   readonly rollup?: string;
   /** One sentence for users. */
   readonly help: string;
@@ -20,7 +20,7 @@ function withLink(address: string, { hasPattern }: SqlDialect): string {
   THEN ${address} || '%' || interface ELSE ${address} END`;
 }
 
-/** A field that sums of segments have, too. */
+/** A field that some sums of segments have, too. */
 const both = (sql: string, help: string): GroupField => ({ sql, rollup: sql, help });
 
 /** Fields by name. */
@@ -37,18 +37,15 @@ export const groupFieldsOf = (dialect: SqlDialect): GroupFields => ({
   container: both('coalesce(container_name, container_id)', 'name of the container, or its id'),
   pod: both("coalesce(pod_namespace || '/' || pod_name, pod_uid)", 'namespace and name of the pod'),
   namespace: both('pod_namespace', 'Kubernetes namespace'),
-  peer: {
-    sql: withLink('peer_address', dialect),
-    help: "the peer's address; a link-local one with its interface",
-  },
-  peer_name: {
-    sql: `coalesce(peer_name, ${withLink('peer_address', dialect)})`,
-    help: "name of the peer's address, or the address",
-  },
-  peer_group: { sql: 'peer_group', help: "name of the peer's group of networks" },
-  country: { sql: 'peer_country', help: "the peer's country" },
-  asn: { sql: 'peer_asn', help: "number of the peer's autonomous system" },
-  as_org: { sql: 'peer_as_org', help: 'organisation of that system' },
+  peer: both(withLink('peer_address', dialect), "the peer's address; a link-local one with its interface"),
+  peer_name: both(
+    `coalesce(peer_name, ${withLink('peer_address', dialect)})`,
+    "name of the peer's address, or the address",
+  ),
+  peer_group: both('peer_group', "name of the peer's group of networks"),
+  country: both('peer_country', "the peer's country"),
+  asn: both('peer_asn', "number of the peer's autonomous system"),
+  as_org: both('peer_as_org', 'organisation of that system'),
   peer_port: { sql: 'peer_port', help: "the peer's port" },
   local: both(withLink('local_address', dialect), 'local address; a link-local one with its interface'),
   local_port: { sql: 'local_port', help: 'local port' },

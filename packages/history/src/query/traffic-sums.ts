@@ -1,8 +1,8 @@
 /** Sums of all that happened in a range: out of those of segments where they know enough, else out of rows. */
-import { ROLLUPS, rollupColumns } from '../rollup/rollup-tables.js';
-import { addedList, sumList, sumNames } from '../rollup/sums.js';
+import { type Rollup, rollupKeys, rollups } from '../rollup/rollup-tables.js';
+import { addedList, partList, sumList, sumNames } from '../rollup/sums.js';
 import type { Segment } from '../store/catalog.js';
-import type { Session, TimeRange } from '../store/session.js';
+import type { Session, SummedSegment, TimeRange } from '../store/session.js';
 import { all, type Condition } from './condition.js';
 import type { GroupField } from './fields.js';
 import { traffic } from './traffic.js';
@@ -28,30 +28,48 @@ export async function trafficSums(session: Session, query: SumsQuery): Promise<C
       ...(step === undefined ? [] : [`epoch_ns(time) // ${step} AS step`]),
       '0 AS nothing',
     ].join(', ');
-  const summed = knowEnough(query)
-    ? await session.summed(range, (segment) => isInOneStep(segment, step))
-    : [];
+  const knowing = rollups.filter((rollup) => knowsEnough(rollup, query));
+  const summed = await session.summed(range, knowing, (segment) => isInOneStep(segment, step));
   const keys = list(fields.map(({ sql }) => sql));
   const without = new Set(summed.map(({ name }) => name));
   const source = traffic(session, { range, where, users: [keys, sumList], without });
-  const raw = `SELECT ${[...names, sumList].join(', ')} FROM (SELECT *, ${keys} FROM ${source.sql}) GROUP BY ${grouping}`;
-  if (summed.length === 0) return { sql: `(${raw})`, values: source.values };
+  const rows = `(SELECT *, ${keys} FROM ${source.sql})`;
+  const select = (sums: string, from: string) => `SELECT ${[...names, sums].join(', ')} FROM ${from}`;
+  if (summed.length === 0)
+    return { sql: `(${select(sumList, rows)} GROUP BY ${grouping})`, values: source.values };
   const filter = all(where);
-  const rolled = `SELECT ${[...names, ...sumNames].join(', ')}
-    FROM (SELECT *, ${list(fields.map(({ rollup }) => rollup!))} FROM ${ROLLUPS} WHERE ${filter.sql}
-      AND summary IN (SELECT unnest([${summed.map(({ summary }) => summary).join(', ')}])))`;
+  const parts = knowing
+    .map((rollup) => ({ rollup, segments: summed.filter((each) => each.rollup === rollup) }))
+    .filter(({ segments }) => segments.length > 0)
+    .map(({ rollup, segments }) => {
+      const rolled = list(fields.map((field) => field.rollup!));
+      return select(
+        sumNames.join(', '),
+        `(SELECT *, ${rolled} FROM ${rollup.table} WHERE ${filter.sql} AND ${isOneOf(segments)})`,
+      );
+    });
+  // Each row is one more part: to add up rows by themselves would be to group twice.
+  const allParts = [select(partList, rows), ...parts].join(' UNION ALL ');
   return {
-    sql: `(SELECT ${[...names, addedList].join(', ')} FROM (${raw} UNION ALL ${rolled}) GROUP BY ${grouping})`,
-    values: [...source.values, ...filter.values],
+    sql: `(${select(addedList, `(${allParts})`)} GROUP BY ${grouping})`,
+    values: [...source.values, ...parts.flatMap(() => filter.values)],
   };
 }
 
-/** Columns of filters that sums of segments have. */
-const known: ReadonlySet<string> = new Set([...rollupColumns, 'type']);
+function isOneOf(segments: readonly SummedSegment[]): string {
+  return `summary IN (SELECT unnest([${segments.map(({ summary }) => summary).join(', ')}]))`;
+}
 
-function knowEnough({ fields, where }: SumsQuery): boolean {
-  if (fields.some(({ rollup }) => rollup === undefined)) return false;
-  return where === undefined || (where.columns?.every((name) => known.has(name)) ?? false);
+/** Columns that only some sums have, or none. */
+const allKeys: ReadonlySet<string> = new Set(rollups.flatMap(rollupKeys));
+
+function knowsEnough(rollup: Rollup, { fields, where }: SumsQuery): boolean {
+  const keys = new Set(rollupKeys(rollup));
+  const isKnown = ({ rollup: sql }: GroupField) =>
+    sql?.match(/\w+/g)?.every((word) => keys.has(word) || !allKeys.has(word)) ?? false;
+  // Filters call a family a type.
+  const hasColumn = (name: string) => keys.has(name === 'type' ? 'family' : name);
+  return fields.every(isKnown) && (where === undefined || (where.columns?.every(hasColumn) ?? false));
 }
 
 function isInOneStep({ from, to }: Segment, step: bigint | undefined): boolean {

@@ -5,24 +5,33 @@
  * is, and need less CPU than those of 128 bits that DuckDB has for BIGINT.
  */
 const sums = [
-  'count(event)',
-  "count(CASE WHEN event = 'fail' THEN 1 END)",
-  'coalesce(sum(counted_bytes_sent), 0)',
-  'coalesce(sum(counted_bytes_received), 0)',
-  'coalesce(sum(counted_segments_sent), 0)',
-  'coalesce(sum(counted_segments_received), 0)',
-  'coalesce(sum(counted_retransmits), 0)',
-  'sum(handshake_us::DOUBLE)',
-  'count(handshake_us)',
-  'sum(srtt_us::DOUBLE)',
-  'count(srtt_us)',
-  'sum(duration_us::DOUBLE)',
-  'count(duration_us)',
+  ...[
+    counted('event'),
+    { over: "count(CASE WHEN event = 'fail' THEN 1 END)", of: "(event = 'fail')::DOUBLE" },
+  ],
+  ...['bytes_sent', 'bytes_received', 'segments_sent', 'segments_received', 'retransmits'].map((name) => ({
+    over: `coalesce(sum(counted_${name}), 0)`,
+    of: `counted_${name}`,
+  })),
+  ...['handshake_us', 'srtt_us', 'duration_us'].flatMap((name) => [
+    { over: `sum(${name}::DOUBLE)`, of: `${name}::DOUBLE` },
+    counted(name),
+  ]),
 ];
+
+function counted(name: string) {
+  return { over: `count(${name})`, of: `(${name} IS NOT NULL)::DOUBLE` };
+}
+
+const listOf = (expressions: readonly string[]) =>
+  expressions.map((sql, index) => `${sql} AS ${sumNames[index]}`).join(', ');
+
 /** Names of the sums. */
 export const sumNames: readonly string[] = sums.map((_, index) => `p${index}`);
 /** Select list of the sums over rows of traffic. */
-export const sumList: string = sums.map((sql, index) => `${sql} AS ${sumNames[index]}`).join(', ');
+export const sumList: string = listOf(sums.map(({ over }) => over));
+/** Select list of the parts of one row of traffic: what it adds to each sum, or NULL. */
+export const partList: string = listOf(sums.map(({ of }) => of));
 /** Select list of the same, over parts that have them. */
 export const addedList: string = sumNames
   .map((name) => `coalesce(sum(${name}::DOUBLE), 0) AS ${name}`)

@@ -2,7 +2,7 @@
  * What each version of the schema changed in the database file. Segments are never rewritten: a column that is newer than a
  * segment is NULL for its rows. Pure.
  */
-import { rollupTables } from '../rollup/rollup-tables.js';
+import { renewRollups } from '../rollup/rollup-tables.js';
 import { columnDefinition, quoteName } from './ddl.js';
 import { addSharedColumns, shortTables } from './short-ends.js';
 import { columnsOf, RECENT, segmentTables } from './tables.js';
@@ -15,7 +15,7 @@ export const migrations: readonly { readonly version: number; readonly statement
   {
     version: 3,
     statements: [
-      ...rollupTables(),
+      ...renewRollups(),
       'ALTER TABLE recent.store ADD COLUMN retention_ns BIGINT',
       'ALTER TABLE recent.store ADD COLUMN jumped_ms BIGINT',
     ],
@@ -24,6 +24,8 @@ export const migrations: readonly { readonly version: number; readonly statement
   { version: 4, statements: shortTables() },
   // Networks, countries and autonomous systems of peers.
   { version: 5, statements: [...addColumns(5), ...addSharedColumns(5)] },
+  // Sums by peer, and filters of ids in parts.
+  { version: 6, statements: renewRollups() },
 ];
 
 /** Statements that add the columns of a version to tables that segments have. */

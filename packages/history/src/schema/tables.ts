@@ -2,7 +2,7 @@
 import { addressOf, type Column, type Columns, oneOf, optional, type RowOf, required } from './column.js';
 
 /** The version of the schema that this code writes. A column that is added later names its version. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** The schema of the database in which the rows of tables are that no segment has yet. */
 export const RECENT = 'recent';

@@ -1,7 +1,7 @@
 /** What the database file knows about itself and the segments beside it. */
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { HistoryError } from '../errors.js';
-import { ROLLUPS, rollupTables, SUMMARIES } from '../rollup/rollup-tables.js';
+import { rollups, rollupTables, SUMMARIES } from '../rollup/rollup-tables.js';
 import { createTable, RECENT, type Schema, shortTables } from '../schema/index.js';
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
@@ -151,10 +151,11 @@ export async function addSegment(connection: DuckDBConnection, segment: Segment)
 
 /** Forgets a segment, and what is known of it. */
 export async function deleteSegment(connection: DuckDBConnection, name: string): Promise<void> {
-  await connection.run(
-    `DELETE FROM ${ROLLUPS} WHERE summary IN (SELECT id FROM ${SUMMARIES} WHERE name = $1)`,
-    [name],
-  );
+  for (const { table } of rollups)
+    await connection.run(
+      `DELETE FROM ${table} WHERE summary IN (SELECT id FROM ${SUMMARIES} WHERE name = $1)`,
+      [name],
+    );
   await connection.run(`DELETE FROM ${SUMMARIES} WHERE name = $1`, [name]);
   await connection.run(`DELETE FROM ${RECENT}.segments WHERE name = $1`, [name]);
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { lacksSql, type RowId } from '../rollup/id-filter.js';
-import { ROLLUPS_SINCE, SUMMARIES } from '../rollup/rollup-tables.js';
+import { ROLLUPS_SINCE, type Rollup, SUMMARIES } from '../rollup/rollup-tables.js';
 import { type LossRow, quoteText, type Schema, type TableName, tableColumns } from '../schema/index.js';
 import { listSegments, query, type Segment, storedVersion } from './catalog.js';
 import { possibleTime } from './layout.js';
@@ -40,6 +40,14 @@ export interface SourceOptions {
   readonly without?: ReadonlySet<string> | undefined;
   /** Names of its columns, and of others that it does not have. Default: all. */
   readonly names?: ReadonlySet<string>;
+}
+
+/** A segment whose rows need not be read. */
+export interface SummedSegment {
+  readonly name: string;
+  /** The number of its sums in their table. */
+  readonly summary: number;
+  readonly rollup: Rollup;
 }
 
 /** One question's view of the history. It ends with the question. */
@@ -139,25 +147,32 @@ export class Session {
     return groups;
   }
 
-  /** Segments that lie in a range as a whole, and whose sums are known, each with the number of its sums. */
+  /**
+   * Segments that lie in a range as a whole and have one of these sums, each with the number of its sums and the first of them that it
+   * has.
+   */
   async summed(
     range: TimeRange,
+    rollups: readonly Rollup[],
     fits: (segment: Segment) => boolean,
-  ): Promise<{ readonly name: string; readonly summary: number }[]> {
-    if (this.#version < ROLLUPS_SINCE) return [];
-    const rows = await this.query(`SELECT name, id FROM ${SUMMARIES} WHERE has_sums`);
-    const numbers = new Map(rows as [string, number][]);
+  ): Promise<SummedSegment[]> {
+    if (this.#version < ROLLUPS_SINCE || rollups.length === 0) return [];
+    const flags = rollups.map(({ flag }) => flag);
+    const rows = await this.query(`SELECT name, id, ${flags.join(', ')} FROM ${SUMMARIES}`);
+    const known = new Map(
+      rows.map(([name, id, ...has]) => [name, { summary: id as number, rollup: rollups[has.indexOf(true)] }]),
+    );
     return this.#segments.flatMap((segment) => {
-      const summary = numbers.get(segment.name);
-      const isWhole = liesIn(segment, range) && fits(segment);
-      return summary === undefined || !isWhole ? [] : [{ name: segment.name, summary }];
+      const { summary, rollup } = known.get(segment.name) ?? {};
+      if (summary === undefined || rollup === undefined) return [];
+      return liesIn(segment, range) && fits(segment) ? [{ name: segment.name, summary, rollup }] : [];
     });
   }
 
   /** Names of segments of `ends` that have none of these ids, as far as that is known. */
   async lacking(ids: readonly RowId[]): Promise<ReadonlySet<string>> {
     if (this.#version < ROLLUPS_SINCE) return new Set();
-    const rows = await this.query(`SELECT name FROM ${SUMMARIES} WHERE ${lacksSql('ids', ids)}`);
+    const rows = await this.query(`SELECT name FROM ${SUMMARIES} WHERE ${lacksSql('has_ids', ids)}`);
     return new Set(rows.map(([name]) => name as string));
   }
 

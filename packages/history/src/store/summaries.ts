@@ -4,11 +4,11 @@
  */
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { filterBits, idFilterSql } from '../rollup/id-filter.js';
-import { ROLLUPS, rollupColumns, rollupKeys, SUMMARIES, servingPort } from '../rollup/rollup-tables.js';
-import { sumList, sumNames } from '../rollup/sums.js';
+import { filterBits, idFiltersSql } from '../rollup/id-filter.js';
+import { type Rollup, rollupKeys, rollups, SUMMARIES, servingPort } from '../rollup/rollup-tables.js';
+import { sumList } from '../rollup/sums.js';
 import { trafficRows } from '../rollup/traffic-rows.js';
-import { quoteText, tableColumns } from '../schema/index.js';
+import { quoteName, quoteText, tableColumns } from '../schema/index.js';
 import { listSegments, query, type Segment } from './catalog.js';
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
@@ -16,7 +16,8 @@ import { failureKind, mayBeDamage } from './failure-kind.js';
 
 /** Sums pay where they are far fewer than rows, or few: opening a file costs as much as a thousand of them. */
 const FEW_SUMS = 1000;
-const ROWS_PER_SUM = 4;
+/** An estimate may be wrong by a tenth. */
+const ESTIMATE_FACTOR = 1.2;
 /** Rows that are read at a time; of a history that was made by an earlier version there are many. */
 const ROWS_AT_ONCE = 2_000_000;
 
@@ -61,25 +62,77 @@ async function insert(
 ): Promise<void> {
   const columns = tableColumns(schema.compact, table, schema.tables[table]!, version);
   const source = `(SELECT ${columns} FROM read_parquet(${quoteText(join(layout.segments, name))}))`;
-  const keys = rollupColumns.map((column) => `"${column}"`).join(', ');
   const id = await nextId(connection);
-  await connection.run(
-    `INSERT INTO ${ROLLUPS} BY NAME SELECT ${id} AS summary, make_timestamp_ns(${from}) AS time,
-       ${[...rollupKeys.map((key) => `"${key}"`), ...sumNames].join(', ')}
-     FROM (SELECT ${keys}, ${servingPort} AS port, ${sumList}, count(*) OVER () AS n
-       FROM (${trafficRows(table, source)}) GROUP BY ${keys}, port)
-     WHERE n <= ${Math.max(FEW_SUMS, Math.floor(rows / ROWS_PER_SUM))}`,
-  );
+  const made = { id, rows: trafficRows(table, source), from, count: rows };
+  const flags = await insertSums(connection, made);
   const bits = table === 'ends' ? filterBits(rows) : undefined;
   await connection.run(
-    `INSERT INTO ${SUMMARIES} SELECT ${id}, ${quoteText(name)}, EXISTS (FROM ${ROLLUPS} WHERE summary = ${id}),
-       ${bits === undefined ? 'NULL' : `(${idFilterSql(source, bits)})`}`,
+    `INSERT INTO ${SUMMARIES} BY NAME SELECT ${id} AS id, ${quoteText(name)} AS name, ${bits !== undefined} AS has_ids,
+       ${flags.join(', ')}${bits === undefined ? '' : `, * FROM (${idFiltersSql(source, bits)})`}`,
   );
+}
+
+/** What sums are made of. */
+interface SumSource {
+  readonly id: number;
+  /** A SELECT of the rows of traffic. */
+  readonly rows: string;
+  readonly from: bigint;
+  readonly count: number;
+}
+
+/** @returns a select list of which there are. */
+async function insertSums(connection: DuckDBConnection, source: SumSource): Promise<string[]> {
+  const estimates = await estimateSums(connection, source);
+  const flags: string[] = [];
+  let finer = Number.POSITIVE_INFINITY;
+  for (const [index, rollup] of [...rollups.entries()].toReversed()) {
+    const most = Math.min(Math.max(FEW_SUMS, source.count / rollup.rowsPerSum), finer / rollup.fewerThanNext);
+    const number =
+      estimates[index]! > most * ESTIMATE_FACTOR ? 0 : await insertRollup(connection, rollup, source, most);
+    flags.push(`${number > 0} AS ${rollup.flag}`);
+    if (number > 0) finer = number;
+  }
+  return flags;
+}
+
+/** About how many sums there would be of each kind: to make them takes memory for all, whether they are kept or not. */
+async function estimateSums(connection: DuckDBConnection, { rows }: SumSource): Promise<number[]> {
+  const counts = rollups.map((rollup) => `approx_count_distinct(hash(${listKeys(rollup)}))`);
+  const [row] = await query(
+    connection,
+    `SELECT ${counts.join(', ')} FROM (SELECT *, ${servingPort} AS port FROM (${rows}))`,
+  );
+  return row!.map(Number);
+}
+
+/** @returns how many there are now: none where there would be more than that. */
+async function insertRollup(
+  connection: DuckDBConnection,
+  rollup: Rollup,
+  { id, rows, from }: SumSource,
+  most: number,
+): Promise<number> {
+  const keys = listKeys(rollup);
+  const result = await connection.run(
+    `INSERT INTO ${rollup.table} BY NAME SELECT ${id} AS summary, make_timestamp_ns(${from}) AS time, * EXCLUDE n
+     FROM (SELECT ${keys}, ${sumList}, count(*) OVER () AS n
+       FROM (SELECT *, ${servingPort} AS port FROM (${rows})) GROUP BY ${keys})
+     WHERE n <= ${Math.floor(most)} ORDER BY ${keys}`,
+  );
+  return result.rowsChanged;
+}
+
+function listKeys(rollup: Rollup): string {
+  return rollupKeys(rollup).map(quoteName).join(', ');
 }
 
 async function insertNothing(connection: DuckDBConnection, name: string): Promise<void> {
   const id = await nextId(connection);
-  await connection.run(`INSERT INTO ${SUMMARIES} VALUES (${id}, ${quoteText(name)}, false, NULL)`);
+  const flags = [...rollups.map(({ flag }) => flag), 'has_ids'].map((flag) => `false AS ${flag}`);
+  await connection.run(
+    `INSERT INTO ${SUMMARIES} BY NAME SELECT ${id} AS id, ${quoteText(name)} AS name, ${flags.join(', ')}`,
+  );
 }
 
 async function nextId(connection: DuckDBConnection): Promise<number> {
