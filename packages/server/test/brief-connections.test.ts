@@ -232,13 +232,19 @@ describe('numbers for what rows have in common', () => {
     for (const rounds of [50, 5000]) {
       cache.clear();
       const known = new Map<string, number>();
+      const keys = new Uint32Array(2 * rounds);
+      const expected: number[] = [];
       for (let index = 0; index < rounds; index++) {
-        cache.key[0] = next(2 ** 31) % 70;
-        cache.key[1] = 2 ** 40 + next(30);
-        const name = cache.key.join();
+        keys[2 * index] = next(2 ** 31) % 70;
+        keys[2 * index + 1] = 2 ** 31 + next(30);
+        const name = keys.subarray(2 * index, 2 * index + 2).join();
         if (!known.has(name)) known.set(name, known.size);
-        assert.equal(cache.find(), known.get(name));
+        expected.push(known.get(name)!);
       }
+      const entries = new Int32Array(rounds);
+      cache.findAll(keys, rounds, entries);
+      assert.deepEqual([...entries], expected);
+      assert.equal(cache.size, known.size);
     }
   });
 });

@@ -287,11 +287,11 @@ export class Tracer implements TracerApi {
 
   connections(options: ConnectionsOptions = {}): LiveConnections {
     if (this.#state !== 'running') throw new TracerStoppedError();
-    const { features, filter, ipv6 = true } = this.#options;
+    const { features, filter, ipv6 = true, promptClose = false } = this.#options;
     const connections = new TracedConnections(options, {
       btf: this.#btf,
       tcp: this.#hasTcp,
-      ipv6,
+      ...{ ipv6, promptClose },
       ...(features !== undefined && { features }),
       ...(filter?.netns !== undefined && filter.netns.length > 0 && { netns: filter.netns }),
       reportedEnds: reportedEnds(filter),

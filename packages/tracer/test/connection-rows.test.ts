@@ -15,7 +15,7 @@ describe('an index of numbers', () => {
       return Math.floor((state / 2 ** 32) * limit);
     };
     // At the end of the table, so that what collides goes on at its beginning.
-    const hashOf = (number: number) => (0xffff_fff0 + (number % 23)) >>> 0;
+    const hashOf = (number: number) => (0xffff_fff0 + (number % 23)) | 0;
     const index = new NumberIndex();
     const expected = new Set<number>();
     for (let step = 0; step < 20_000; step++) {

@@ -21,7 +21,7 @@ import { ExitCode, FileProblems } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
-import { giveBackCodeSoon, inlineLess } from '../trace/give-back.js';
+import { giveBackCodeSoon, inlineAsUsual, inlineLess } from '../trace/give-back.js';
 import { Interruption } from '../trace/interruption.js';
 import { announceReady } from '../trace/ready.js';
 import { packageVersion } from '../version.js';
@@ -111,7 +111,10 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
           notifier.ready(statusOf(config.folder));
           if (isReady) return;
           isReady = true;
-          if (host.ownsProcess) giveBackCode();
+          if (host.ownsProcess) {
+            inlineAsUsual();
+            giveBackCode();
+          }
           notifier.startWatchdog(manager, () => true);
           say(`remembers connections in ${config.folder}; Ctrl-C ends`);
           if (flags.readyFd !== undefined) announceReady(flags.readyFd);

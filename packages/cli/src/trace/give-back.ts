@@ -32,6 +32,11 @@ export function inlineLess(): void {
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=200');
 }
 
+/** For a process that runs for long, after its start: calls of small functions, whose numbers would be objects, cost the most then. */
+export function inlineAsUsual(): void {
+  setFlagsFromString('--max-inlined-bytecode-size-cumulative=920');
+}
+
 /**
  * Lets V8 optimize only code that has run for four times as long as usual, until {@link optimizeAsUsual}. Little of what a start runs ever runs
  * again, and while programs are verified its compiler would need the same CPUs.

@@ -68,7 +68,9 @@ export class SharedValues {
       fresh.push(row);
       return number;
     });
-    const ofRows = Float64Array.from(groups, (group) => numbers[group]!);
+    // What goes through an iterator makes an object for each row.
+    const ofRows = new Float64Array(rows);
+    for (let row = 0; row < rows; row++) ofRows[row] = numbers[groups[row]!]!;
     return {
       short: { rows, strings, columns: new Map([...columns, [SHARED_NUMBER, complete(ofRows)]]) },
       shared: {

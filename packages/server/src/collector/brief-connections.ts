@@ -9,7 +9,7 @@ import type { SourceRows } from '../wire/column-buffer.js';
 import { type BatchEncoder, partsOf } from '../wire/encode-batch.js';
 import type { StringTable, TableEncoder } from '../wire/table-encoder.js';
 import { EventPairs, NONE } from './event-pairs.js';
-import { PlaceCache } from './place-cache.js';
+import { SharedTexts } from './shared-texts.js';
 
 /** What else the rows depend on. */
 export interface BriefOptions {
@@ -61,6 +61,11 @@ const SAME_PROCESS_NS = 50_000_000;
 /** The lower half of an address that is mapped IPv4, as little-endian words. */
 const MAPPED = 0xffff_0000;
 
+/** What texts follow from, in words of 32 bits: a process, its span of time, and both names; an address and the family; a port and a direction. */
+const PROCESS_WORDS = 10;
+const ADDRESS_WORDS = 5;
+const SERVICE_WORDS = 2;
+
 /** The place of a word is not known yet. */
 const NOT_PLACED = -2;
 
@@ -70,13 +75,16 @@ export class BriefConnections {
   readonly #strings: StringTable;
   readonly #table: TableEncoder;
   readonly #pairs = new EventPairs();
-  readonly #processes = new PlaceCache(10);
-  readonly #addresses = new PlaceCache(5);
-  readonly #services = new PlaceCache(2);
+  readonly #processes: SharedTexts;
+  readonly #locals: SharedTexts;
+  readonly #peers: SharedTexts;
+  readonly #services: SharedTexts;
   /** Rows of ends, and of beginnings. */
   #ends = new Int32Array(0);
   #begun = new Int32Array(0);
-  /** The entry of a cache, and the place of a text, for each of them. */
+  /** What is looked for in those, one row after the other. */
+  #keys = new Uint32Array(0);
+  /** What was found, and the place of a text, for each of them. */
   #entries = new Int32Array(0);
   #places = new Int32Array(0);
   /** For each row of events: it is one of those. */
@@ -88,6 +96,10 @@ export class BriefConnections {
     const { table, strings } = partsOf(encoder);
     this.#strings = strings;
     this.#table = table('ends');
+    this.#processes = new SharedTexts(PROCESS_WORDS, processTexts, strings);
+    this.#locals = new SharedTexts(ADDRESS_WORDS, ['local_address', 'family'], strings);
+    this.#peers = new SharedTexts(ADDRESS_WORDS, ['peer_address', 'peer_name'], strings);
+    this.#services = new SharedTexts(SERVICE_WORDS, ['service'], strings);
   }
 
   /**
@@ -198,8 +210,10 @@ export class BriefConnections {
   #putTexts(at: number, columns: EventColumns): void {
     const rowOf = (row: number): EndRow => this.#options.endRow(columns.record(row) as EndRecord);
     this.#putProcesses(at, columns, rowOf);
-    this.#putAddresses(at, columns, 'local_address', ['local_address', 'family'], rowOf);
-    this.#putAddresses(at, columns, 'peer_address', ['peer_address', 'peer_name'], rowOf);
+    this.#put(at, this.#locals, this.#keysOfAddresses(columns, 'local_address'), rowOf);
+    // Names of peers become known at any time.
+    this.#peers.clear();
+    this.#put(at, this.#peers, this.#keysOfAddresses(columns, 'peer_address'), rowOf);
     this.#putServices(at, columns, rowOf);
   }
 
@@ -209,32 +223,33 @@ export class BriefConnections {
     const closing = columns.column('closing_us');
     const comms = halves(columns.column('comm'));
     const threads = halves(columns.column('thread'));
-    const { key } = this.#processes;
-    this.#put(at, this.#processes, processTexts, rowOf, (row) => {
-      key[0] = pids[row]!;
-      key[1] = Math.floor((times[row]! - closing[row]! * 1000) / SAME_PROCESS_NS);
+    const rows = this.#ends;
+    const keys = this.#keysFor(PROCESS_WORDS);
+    for (let index = 0, to = 0; index < this.#count; index++, to += PROCESS_WORDS) {
+      const row = rows[index]!;
+      keys[to] = pids[row]!;
+      keys[to + 1] = Math.floor((times[row]! - closing[row]! * 1000) / SAME_PROCESS_NS);
       for (let word = 0; word < 4; word++) {
-        key[2 + word] = comms[4 * row + word]!;
-        key[6 + word] = threads[4 * row + word]!;
+        keys[to + 2 + word] = comms[4 * row + word]!;
+        keys[to + 6 + word] = threads[4 * row + word]!;
       }
-    });
+    }
+    this.#put(at, this.#processes, keys, rowOf);
   }
 
-  #putAddresses(
-    at: number,
-    columns: EventColumns,
-    name: 'local_address' | 'peer_address',
-    texts: readonly (keyof EndRow)[],
-    rowOf: (row: number) => EndRow,
-  ): void {
+  #keysOfAddresses(columns: EventColumns, name: 'local_address' | 'peer_address'): Uint32Array {
     const source = halves(columns.column(name));
     const peers = halves(columns.column('peer_address'));
-    const { key } = this.#addresses;
-    this.#put(at, this.#addresses, texts, rowOf, (row) => {
-      for (let word = 0; word < 4; word++) key[word] = source[4 * row + word]!;
+    const rows = this.#ends;
+    const keys = this.#keysFor(ADDRESS_WORDS);
+    for (let index = 0, to = 0; index < this.#count; index++, to += ADDRESS_WORDS) {
+      const from = 4 * rows[index]!;
+      for (let word = 0; word < 4; word++) keys[to + word] = source[from + word]!;
       // The family is that of the peer.
-      key[4] = Number(peers[4 * row] === 0 && peers[4 * row + 1] === 0 && peers[4 * row + 2] === MAPPED);
-    });
+      const isMapped = peers[from] === 0 && peers[from + 1] === 0 && peers[from + 2] === MAPPED;
+      keys[to + 4] = isMapped ? 1 : 0;
+    }
+    return keys;
   }
 
   /** The port that serves is known by the direction. */
@@ -242,47 +257,33 @@ export class BriefConnections {
     const directions = columns.column('direction');
     const localPorts = columns.column('local_port');
     const peerPorts = columns.column('peer_port');
-    const { key } = this.#services;
-    this.#put(at, this.#services, ['service'], rowOf, (row) => {
-      key[0] = directions[row]!;
-      key[1] = directions[row] === OUTBOUND ? peerPorts[row]! : localPorts[row]!;
-    });
+    const rows = this.#ends;
+    const keys = this.#keysFor(SERVICE_WORDS);
+    for (let index = 0, to = 0; index < this.#count; index++, to += SERVICE_WORDS) {
+      const row = rows[index]!;
+      keys[to] = directions[row]!;
+      keys[to + 1] = directions[row] === OUTBOUND ? peerPorts[row]! : localPorts[row]!;
+    }
+    this.#put(at, this.#services, keys, rowOf);
   }
 
-  /** @param setKey Sets the cache's key to what the texts of a row follow from. */
-  #put(
-    at: number,
-    cache: PlaceCache,
-    texts: readonly (keyof EndRow)[],
-    rowOf: (row: number) => EndRow,
-    setKey: (row: number) => void,
-  ): void {
-    const strings = this.#strings;
-    cache.clear();
-    const found: Int32Array[] = [];
+  #keysFor(words: number): Uint32Array {
+    if (this.#keys.length < words * this.#count) this.#keys = new Uint32Array(words * this.#ends.length);
+    return this.#keys;
+  }
+
+  /** @param keys What the texts of each row follow from. */
+  #put(at: number, shared: SharedTexts, keys: Uint32Array, rowOf: (row: number) => EndRow): void {
     const rows = this.#ends;
     const count = this.#count;
     const entries = this.#entries;
-    for (let index = 0; index < count; index++) {
-      const row = rows[index]!;
-      setKey(row);
-      const entry = cache.find();
-      entries[index] = entry;
-      if (entry < found.length) continue;
-      const values = rowOf(row);
-      found.push(
-        Int32Array.from(texts, (name) => {
-          const text = values[name];
-          return text === undefined ? NONE : strings.place(text as string);
-        }),
-      );
-    }
+    const { texts } = shared;
+    const found = shared.find(keys, rows, count, entries, rowOf);
     const places = this.#places;
     for (let column = 0; column < texts.length; column++) {
-      let any = false;
-      for (const entry of found) any ||= entry[column] !== NONE;
-      if (!any) continue;
-      for (let index = 0; index < count; index++) places[index] = found[entries[index]!]![column]!;
+      if (!shared.isThere(column)) continue;
+      for (let index = 0; index < count; index++)
+        places[index] = found[entries[index]! * texts.length + column]!;
       this.#table.column(texts[column]!).putTexts(at, places, count);
     }
   }

@@ -21,6 +21,8 @@ export interface BriefConnectionsOptions {
   readonly table: Pick<ConnectionTable, 'isUnknown' | 'passed'>;
   /** Whether the interface distinguishes connections. */
   readonly byInterface: boolean;
+  /** Whether a close is reported while the kernel has the socket: a refresh may then find it. */
+  readonly promptClose: boolean;
   /** Receives what the table needs. */
   readonly onRecord: (record: KernelRecord) => void;
 }
@@ -35,7 +37,7 @@ export class BriefConnections {
   readonly #begun = new NumberIndex();
   /** Filled anew for each connection. */
   readonly #brief: Mutable<PassedConnection> = {
-    ends: this.#tuple.words,
+    ends: undefined,
     isOutbound: false,
     sent: 0,
     received: 0,
@@ -108,12 +110,12 @@ export class BriefConnections {
   }
 
   #pass(view: DataView, offset: number, begunBy: number): void {
-    const { table, byInterface } = this.#options;
+    const { table, byInterface, promptClose } = this.#options;
     const flags = view.getUint32(offset + at.flags, true);
     const hasBytes = (flags & EventFlag.EVENT_HAS_BYTES) !== 0;
     const hasRetransmits = (flags & EventFlag.EVENT_HAS_RETRANSMITS) !== 0;
-    this.#tuple.setFromEvent(view, offset + at.tuple, byInterface);
     const brief = this.#brief;
+    if (promptClose) brief.ends = this.#tuple.setFromEvent(view, offset + at.tuple, byInterface).words;
     brief.isOutbound = begunBy === TcpEventKind.EVENT_CONNECT;
     brief.sent = hasBytes ? readWide(view, offset + at.bytesSent) : 0;
     brief.received = hasBytes ? readWide(view, offset + at.bytesReceived) : 0;

@@ -4,7 +4,7 @@ const SMALLEST = 64;
 
 export class NumberIndex {
   /** Pairs of a hash and one more than a number; 0: free. */
-  #slots = new Uint32Array(2 * SMALLEST);
+  #slots = new Int32Array(2 * SMALLEST);
   #mask = SMALLEST - 1;
   #size = 0;
   /** Where {@link next} goes on, and the hash it goes on for. */
@@ -45,7 +45,7 @@ export class NumberIndex {
     this.#resize(SMALLEST, false);
   }
 
-  /** @param hash 32 bits. @param number Below 2^32 - 1; not in the index with this hash yet. */
+  /** @param hash 32 bits, with a sign. @param number Below 2^31 - 1; not in the index with this hash yet. */
   add(hash: number, number: number): void {
     if ((this.#size + 1) * 8 > (this.#mask + 1) * 7) this.#resize(2 * (this.#mask + 1));
     this.#put(hash, number + 1);
@@ -88,7 +88,7 @@ export class NumberIndex {
 
   #resize(capacity: number, keeps = true): void {
     const old = this.#slots;
-    this.#slots = new Uint32Array(2 * capacity);
+    this.#slots = new Int32Array(2 * capacity);
     this.#mask = capacity - 1;
     if (!keeps) return;
     for (let slot = 0; slot < old.length; slot += 2) {

@@ -84,7 +84,7 @@ export class TcpConnections {
   /** A connection was opened and closed since the last refresh, and {@link record} gets neither. */
   passed(connection: PassedConnection): void {
     addPassed(this.#store.totals, connection);
-    this.#recentlyClosed.addBrief(connection.ends);
+    if (connection.ends !== undefined) this.#recentlyClosed.addBrief(connection.ends);
   }
 
   #open(record: ConnectRecord | AcceptRecord): void {

@@ -51,8 +51,8 @@ export function newTotals(): MutableTotals {
 
 /** All that is left to say about a connection that was opened and closed between two refreshes. */
 export interface PassedConnection {
-  /** Words of a tuple. */
-  readonly ends: Uint32Array;
+  /** Words of a tuple, where the kernel may still have its socket. */
+  readonly ends: Uint32Array | undefined;
   readonly isOutbound: boolean;
   readonly sent: number;
   readonly received: number;

@@ -37,6 +37,8 @@ export interface RecordFeed {
   readonly netns?: readonly number[];
   /** Which connections' ends it reports. */
   readonly reportedEnds: ReportedEnds;
+  /** Whether it reports a close while the kernel has the socket. */
+  readonly promptClose: boolean;
   /** Shows every later event. @returns a function that ends the watch. */
   watch(watcher: EventWatcher): () => void;
   /** Shows all events until this call. @throws EbpfError once the tracer has ended. */
@@ -126,7 +128,9 @@ export class TracedConnections implements LiveConnections {
     this.problems = problems;
     if (ended === 'vanished') {
       const onRecord = (record: KernelRecord) => this.#take(record);
-      this.#brief = new BriefConnections({ table: this.#table, byInterface, onRecord });
+      this.#brief = new BriefConnections({
+        ...{ table: this.#table, byInterface, promptClose: feed.promptClose, onRecord },
+      });
     }
     this.#endWatch = feed.watch({
       event: (view, offset, decode) => {

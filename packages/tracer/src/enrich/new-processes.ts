@@ -20,7 +20,7 @@ const procReader: NewProcessReader = {
     const last = Number(readSmallFile('/proc/loadavg')?.trim().split(' ').at(-1));
     return Number.isInteger(last) ? last : undefined;
   },
-  isProcess: (pid) => new RegExp(`^Tgid:\\s${pid}$`, 'm').test(readSmallFile(`/proc/${pid}/status`) ?? ''),
+  isProcess: (pid) => readSmallFile(`/proc/${pid}/status`)?.includes(`\nTgid:\t${pid}\n`) === true,
 };
 
 /** Follows the last pid that the kernel gave (proc_loadavg(5)). Its timer keeps no process running; dispose of it to end it. */

@@ -58,11 +58,12 @@ export class EventQueue {
   /**
    * Adds events in places that follow each other, as far as they are in order: no older than any other, and than the one before.
    *
-   * @param times The first `count` are theirs.
+   * @param times Theirs, from `from` on.
+   * @param place Of the first.
    * @param step From one place to the next.
    * @returns how many were added: the first ones.
    */
-  pushRun(times: Float64Array, count: number, place: number, step: number): number {
+  pushRun(times: Float64Array, from: number, count: number, place: number, step: number): number {
     while (this.#end - this.#first + count > this.#times.length) this.#resize(2 * this.#times.length);
     const ownTimes = this.#times;
     const places = this.#places;
@@ -73,7 +74,7 @@ export class EventQueue {
     if (end > this.#released) newest = Math.max(newest, ownTimes[(end - 1) & mask]!);
     let index = 0;
     for (; index < count; index++) {
-      const time = times[index]!;
+      const time = times[from + index]!;
       if (time < newest) break;
       newest = time;
       ownTimes[(end + index) & mask] = time;

@@ -3,7 +3,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicNs } from '@weir/ebpf/sys';
 import { offsetsTcpEvent } from '../generated/tcp.js';
-import type { KernelEventName, OtherRecord, TraceRecord } from '../records/record.js';
+import type { KernelEventName, TraceRecord } from '../records/record.js';
 import { EventDecoder, eventNames } from './decode.js';
 import type { EventCorrection } from './event-correction.js';
 import { EventIntake } from './event-intake.js';
@@ -245,11 +245,15 @@ export class EventStream implements Disposable {
    * limit, which is counted.
    */
   #show(from: number, fromOther: number): void {
-    this.#waiting.each(
-      { from, fromOther },
-      (view, offset) => this.#showEvent(view, offset),
-      (record) => this.#showRecord(record),
-    );
+    const start = { from, fromOther };
+    for (const watcher of this.#watchers) {
+      this.#waiting.each(
+        start,
+        (view, offset) => watcher.event(view, offset, this.#decode),
+        (record) => watcher.record(record),
+      );
+    }
+    if (!this.hasReader) this.#countShown(start);
     // The ring bounds what waits, and its events are not to be dropped.
     if (this.#ring.handed !== undefined) return;
     const { events, others } = this.#waiting.truncate(this.hasReader ? QUEUE_LIMIT : 0);
@@ -258,15 +262,18 @@ export class EventStream implements Disposable {
     this.#losses.dropped += events + others.length - losses.length;
     for (const record of losses) this.#waiting.append(record);
   }
-  #showEvent(view: DataView, offset: number): void {
-    for (const watcher of this.#watchers) watcher.event(view, offset, this.#decode);
-    if (this.hasReader) return;
-    const name = eventNames[view.getUint32(offset + offsetsTcpEvent.event, true)]!;
-    this.#waiting.delivered[name]++;
-  }
 
-  #showRecord(record: OtherRecord): void {
-    for (const watcher of this.#watchers) watcher.record(record);
-    if (!this.hasReader && record.event !== 'lost') this.#waiting.delivered[record.event]++;
+  /** What watchers were shown was delivered to nobody else. */
+  #countShown(start: { readonly from: number; readonly fromOther: number }): void {
+    const { delivered } = this.#waiting;
+    this.#waiting.each(
+      start,
+      (view, offset) => {
+        delivered[eventNames[view.getUint32(offset + offsetsTcpEvent.event, true)]!]++;
+      },
+      (record) => {
+        if (record.event !== 'lost') delivered[record.event]++;
+      },
+    );
   }
 }

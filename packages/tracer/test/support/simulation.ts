@@ -99,7 +99,9 @@ export class Simulation {
       this.table.record(record);
     };
     if (how.brief === true)
-      this.#brief = new BriefConnections({ table: this.table, byInterface: true, onRecord });
+      this.#brief = new BriefConnections({
+        ...{ table: this.table, byInterface: true, promptClose: true, onRecord },
+      });
   }
 
   get opened(): number {
