@@ -8,6 +8,7 @@ const { readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join, resolve } = require('node:path');
 const { pathToFileURL } = require('node:url');
+const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
 
 const folder = resolve(__dirname, '../dist/bundle');
@@ -34,10 +35,12 @@ function compiledCode(name) {
   }
 }
 
-/** V8 compares version, flags and length, and where they differ compiles anew. */
-function runBundle(name) {
+/** V8 compares version, flags and length, and where they differ compiles anew. @param flags Of V8, set once it has its code. */
+function runBundle(name, flags = []) {
   const load = createRequire(bundleFile(name));
-  const start = compile(name, compiledCode(name)).runInThisContext();
+  const script = compile(name, compiledCode(name));
+  for (const flag of flags) setFlagsFromString(flag);
+  const start = script.runInThisContext();
   start(
     load,
     (specifier) => import(specifier),

@@ -6,8 +6,9 @@ require('./ignored-hangup.js').keepIgnored();
 require('./untouched-stderr.js');
 const [, , command, ...rest] = process.argv;
 // Else V8 makes room for 16 MB of new objects, twice, while the program is loaded. It then looks among them so seldom that buffers no longer
-// count as new by the time they are garbage, and only a look at all memory frees those.
-if (command === 'serve') require('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
+// count as new by the time they are garbage, and only a look at all memory frees those. In one MB there is too little to look at for
+// several threads: to wake them costs more than they do.
+const serveFlags = ['--semi-space-growth-factor=1', '--no-parallel-scavenge'];
 // A time in the past needs no tracer, but a history.
 const isPast = command === 'top' && rest.some((argument) => /^--at(=|$)/.test(argument));
 // Files with names of networks need code of the server.
@@ -15,6 +16,7 @@ const hasNetworks = command === 'trace' && rest.some((argument) => /^--(networks
 const own = { trace: 'trace-entry', top: 'top-entry' };
 // A collector starts its server so.
 const isServer = command === 'serve' && rest.length === 1 && rest[0] === '--server';
-if (isServer) require('./compiled-bundle.js').runBundle('server-entry');
+if (command === 'serve' && !isServer) for (const flag of serveFlags) require('node:v8').setFlagsFromString(flag);
+if (isServer) require('./compiled-bundle.js').runBundle('server-entry', serveFlags);
 else if (Object.hasOwn(own, command) && !isPast && !hasNetworks) require('./compiled-bundle.js').runBundle(own[command]);
 else import('../dist/bundle/entry-point.js');

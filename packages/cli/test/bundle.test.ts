@@ -82,6 +82,27 @@ describe('the bundle', () => {
       assert.match(text, new RegExp(`import\\("\\./${module}-`));
   });
 
+  it('of the server runs with flags of its own, and with code that V8 takes for its own', () => {
+    const script = `const vm = require('node:vm');
+      let refused = 'no script';
+      vm.Script = class extends vm.Script {
+        constructor(...args) {
+          super(...args);
+          refused = String(this.cachedDataRejected);
+        }
+      };
+      process.on('exit', () => require('node:fs').writeSync(3, refused));
+      process.argv.splice(1, 0, 'weir');
+      require('./bin/weir.js');`;
+    // Without settings, it ends.
+    const { output } = spawnSync(process.execPath, ['--eval', script, '--', 'serve', '--server'], {
+      ...{ cwd: fileURLToPath(cli), encoding: 'utf8', stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
+    });
+    const code = `server-entry.${process.version}-${process.arch}.code`;
+    const isOwn = readdirSync(new URL('dist/bundle', cli)).includes(code);
+    assert.equal(output[3], isOwn ? 'false' : 'undefined');
+  });
+
   it('of weir serve starts a collector without the database, which is only for the server', () => {
     const [name] = readdirSync(new URL('dist/bundle', cli)).filter((file) => /^run-serve-.*\.js$/.test(file));
     const script = `import('./dist/bundle/${name}').then(({ runServe }) => {
