@@ -145,19 +145,20 @@ export class BalancerPrograms implements Disposable {
   /**
    * Replaces VIPs' records: packets see the old one or the new one. At each change of such a table the kernel waits for all
    * programs that run, once for all changes of a batch since 6.8.
+   *
+   * @param records Each is used before the next one is asked for, so that they may share their memory.
    */
-  replaceVips(records: readonly (readonly [number: number, record: Uint8Array])[]): void {
+  replaceVips(records: Iterable<readonly [number: number, record: Uint8Array]>): void {
+    const numbers: number[] = [];
     const fresh: ArrayMap[] = [];
     try {
-      for (const [, record] of records) {
+      for (const [number, record] of records) {
         const map = createMap(this.#vip) as ArrayMap;
         fresh.push(map);
         map.set(0, record);
+        numbers.push(number);
       }
-      this.#putVips(
-        records.map(([number]) => number),
-        fresh,
-      );
+      this.#putVips(numbers, fresh);
     } finally {
       for (const map of fresh) map[Symbol.dispose]();
     }

@@ -50,49 +50,73 @@ export function ordersOf(seeds: readonly bigint[]): Orders {
   };
 }
 
-/** The slots of an unfinished ring: 1 where somebody has the slot. */
-export type Occupied = Uint8Array;
+/** A ring in the making. */
+export interface RingDraft {
+  /** Members in the order of their turns; after the last comes the first again. */
+  readonly turns: Uint16Array;
+  /** Each member's number. */
+  readonly numbers: Uint16Array;
+  /** 1 for each slot that somebody has. */
+  readonly occupied: Uint8Array;
+  /** The number of the member that has the slot. */
+  readonly ring: Uint16Array;
+}
+
+/** This share of the free slots is occupied while a member takes those that it found when it looked ahead. */
+const TAKEN_MEANWHILE = 1 / 8;
+const LEAST_AHEAD = 16;
 
 /**
  * Has members take the next free slots of their orders.
  *
- * @param turns Members in the order of their turns. At least three slots are free after the last: while they are, a member
- * comes to no position that wraps, as all slots before the one that it takes are occupied.
+ * Each member looks at many positions ahead and keeps those that are free. That loop has no branch that depends on the
+ * slots: a wrong prediction takes longer than to look at ten of them.
+ *
+ * @param count Turns. At least three slots are free after the last: while they are, a member takes no slot behind a
+ * position that wraps, as all slots before the one that it takes are occupied.
  */
-export function takeSlots(
-  { starts, skips }: Orders,
-  turns: Uint16Array,
-  occupied: Occupied,
-  owners: Uint16Array,
-): void {
-  const slots = starts.slice();
-  for (let turn = 0; turn < turns.length; turn++) {
+export function takeSlots({ starts, skips }: Orders, draft: RingDraft, count: number): void {
+  const { turns, numbers, occupied, ring } = draft;
+  const members = starts.length;
+  const ahead = Math.max(LEAST_AHEAD, Math.ceil((RING_SIZE * TAKEN_MEANWHILE) / members));
+  const positions = starts.slice();
+  const found = new Int32Array(members * ahead);
+  const at = new Int32Array(members);
+  const ends = new Int32Array(members);
+  for (let taken = 0, turn = 0; taken < count; taken++) {
     const member = turns[turn]!;
-    const step = skips[member]! - RING_SIZE;
-    let slot = slots[member]!;
-    let found: number;
+    turn = turn + 1 < turns.length ? turn + 1 : 0;
+    let i = at[member]!;
+    let end = ends[member]!;
+    let slot: number;
     do {
-      found = slot;
-      slot = wrapped(slot + step);
-    } while (occupied[found] !== 0);
-    slots[member] = slot;
-    occupied[found] = 1;
-    owners[found] = member;
+      while (i === end) {
+        i = end = member * ahead;
+        const step = skips[member]! - RING_SIZE;
+        let position = positions[member]!;
+        for (let k = 0; k < ahead; k++) {
+          found[end] = position;
+          end += 1 - occupied[position]!;
+          position = wrapped(position + step);
+        }
+        positions[member] = position;
+        ends[member] = end;
+      }
+      slot = found[i++]!;
+    } while (occupied[slot] !== 0);
+    at[member] = i;
+    occupied[slot] = 1;
+    ring[slot] = numbers[member]!;
   }
 }
 
 /**
  * The same for the last slots. To step to them would take most of the time, since nearly all others are occupied then.
  *
- * @param turns As many as slots are free.
+ * @param left As many turns as slots are free.
  */
-export function takeLastSlots(
-  { starts, skips }: Orders,
-  turns: Uint16Array,
-  occupied: Occupied,
-  owners: Uint16Array,
-): void {
-  const left = turns.length;
+export function takeLastSlots({ starts, skips }: Orders, draft: RingDraft, left: number): void {
+  const { turns, numbers, occupied, ring } = draft;
   const free = new Int32Array(left);
   for (let i = 0, slot = -1; i < left; i++) {
     slot = occupied.indexOf(0, slot + 1);
@@ -105,13 +129,14 @@ export function takeLastSlots(
     return order;
   });
   const next = new Int32Array(orders.length);
-  for (const member of turns) {
+  for (let taken = RING_SIZE - left; taken < RING_SIZE; taken++) {
+    const member = turns[taken % turns.length]!;
     const order = orders[member]!;
     let at = next[member]!;
     while (occupied[order[at]!] !== 0) at++;
     next[member] = at + 1;
     occupied[order[at]!] = 1;
-    owners[order[at]!] = member;
+    ring[order[at]!] = numbers[member]!;
   }
 }
 

@@ -3,6 +3,9 @@ import { OptionError } from '@weir/ebpf';
 import { MAX_WEIGHT } from '../limits.js';
 import { RING_SIZE } from './hash/flow.js';
 import { ordersOf, takeLastSlots, takeSlots } from './ring-orders.js';
+import { type RingVersion, turnsOf } from './ring-turns.js';
+
+export type { RingVersion };
 
 /** A real in a ring. */
 export interface RingMember {
@@ -14,12 +17,6 @@ export interface RingMember {
   readonly weight: number;
 }
 
-/**
- * How weights count. 2: reals take slots in proportion to their weights in every round. 1: in the first round each real
- * takes as many slots as its weight, afterwards one a round, so that weights hardly matter.
- */
-export type RingVersion = 1 | 2;
-
 /** The number in an empty ring's slots. */
 export const NO_REAL = 0;
 
@@ -27,27 +24,6 @@ export const NO_REAL = 0;
 const SORTED_SLOTS = 1024;
 /** Positions wrap where fewer slots are left to step to. */
 const LEAST_SORTED = 3;
-
-/** The members in the order of their turns, each of which takes one slot. */
-function turnsOf(weights: Float64Array, version: RingVersion): Uint16Array {
-  const turns = new Uint16Array(RING_SIZE);
-  const largest = Math.max(...weights);
-  const credits = new Float64Array(weights.length);
-  let turn = 0;
-  for (let round = 0; turn < RING_SIZE; round++) {
-    for (let member = 0; member < weights.length; member++) {
-      let count = 1;
-      if (version === 1) count = round === 0 ? weights[member]! : 1;
-      else {
-        const credit = credits[member]! + weights[member]!;
-        count = credit < largest ? 0 : 1;
-        credits[member] = credit - count * largest;
-      }
-      for (; count > 0 && turn < RING_SIZE; count--) turns[turn++] = member;
-    }
-  }
-  return turns;
-}
 
 /** Whether a ring can have a real of that weight. */
 export function isWeight(weight: number): boolean {
@@ -70,16 +46,18 @@ export function buildRing(reals: readonly RingMember[], version: RingVersion = 2
   const members = reals.filter(({ weight }) => weight > 0).sort((a, b) => (a.seed < b.seed ? -1 : 1));
   const ring = new Uint16Array(RING_SIZE);
   if (members.length <= 1) return ring.fill(members[0]?.number ?? NO_REAL);
-  const turns = turnsOf(
-    Float64Array.from(members, ({ weight }) => weight),
-    version,
-  );
-  const last = RING_SIZE - Math.max(LEAST_SORTED, Math.ceil(SORTED_SLOTS / members.length));
+  const draft = {
+    turns: turnsOf(
+      Float64Array.from(members, ({ weight }) => weight),
+      version,
+    ),
+    numbers: Uint16Array.from(members, ({ number }) => number),
+    occupied: new Uint8Array(RING_SIZE),
+    ring,
+  };
   const orders = ordersOf(members.map(({ seed }) => seed));
-  const occupied = new Uint8Array(RING_SIZE);
-  takeSlots(orders, turns.subarray(0, last), occupied, ring);
-  takeLastSlots(orders, turns.subarray(last), occupied, ring);
-  const numbers = Uint16Array.from(members, ({ number }) => number);
-  for (let slot = 0; slot < RING_SIZE; slot++) ring[slot] = numbers[ring[slot]!]!;
+  const last = Math.max(LEAST_SORTED, Math.ceil(SORTED_SLOTS / members.length));
+  takeSlots(orders, draft, RING_SIZE - last);
+  takeLastSlots(orders, draft, last);
   return ring;
 }

@@ -5,7 +5,7 @@ import type { ArrayMap, BpfMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
 import { type KeyPrefix, keyPrefix } from '../address.js';
 import { addressPrefixKey } from '../address-prefix.js';
-import { VipKind } from '../generated/balancer.js';
+import { sizeofVip, VipKind } from '../generated/balancer.js';
 import type { Pending, SavedServices } from '../lifecycle/state.js';
 import type { NatTable } from '../nat/nat-table.js';
 import {
@@ -22,7 +22,7 @@ import { encodeNumber } from './encode.js';
 import type { BalancerPrograms, SharedGlobals } from './programs.js';
 import type { RealRegistry } from './real-registry.js';
 import { RingCache } from './ring-cache.js';
-import { keptWeights, type Member, vipRecord } from './vip-record.js';
+import { keptWeights, type Member, writeVipRecord } from './vip-record.js';
 import { VipSlots } from './vip-slots.js';
 
 /** A service with its number and reals. */
@@ -50,7 +50,7 @@ export interface FreshTables {
   readonly lookup: boolean;
 }
 
-/** A record takes 140 kB here, and a descriptor, until the program has it. */
+/** A record takes a descriptor until the program has it. */
 const RECORDS_AT_A_TIME = 64;
 
 export class ServiceTable {
@@ -233,16 +233,22 @@ export class ServiceTable {
   #make(services: readonly ServedService[]): void {
     for (let from = 0; from < services.length; from += RECORDS_AT_A_TIME) {
       const some = services.slice(from, from + RECORDS_AT_A_TIME);
-      this.#programs.replaceVips(some.map((served) => [served.number, this.#recordOf(served)]));
+      this.#programs.replaceVips(this.#recordsOf(some));
       for (const served of some) this.#enter(served);
     }
     this.#setKinds();
     for (const { service } of services) this.#pending.delete(serviceName(service));
   }
 
-  #recordOf({ spec, members, kept }: ServedService): Uint8Array {
-    const weighted = kept === undefined ? members : members.map((each, i) => ({ ...each, weight: kept[i]! }));
-    return vipRecord(spec, weighted, this.#rings);
+  /** Records that share their memory: new memory for each would take longer than to fill it. */
+  *#recordsOf(services: readonly ServedService[]): Generator<readonly [number: number, record: Uint8Array]> {
+    const record = new Uint8Array(sizeofVip);
+    for (const { number, spec, members, kept } of services) {
+      const weighted =
+        kept === undefined ? members : members.map((each, i) => ({ ...each, weight: kept[i]! }));
+      writeVipRecord(record, spec, weighted, this.#rings);
+      yield [number, record];
+    }
   }
 
   /** Has the program find a service whose record it has. */

@@ -1,5 +1,5 @@
 /** The program's record of a service: flags, members and ring. */
-import { offsetsVip, sizeofVip } from '../generated/balancer.js';
+import { offsetsVip } from '../generated/balancer.js';
 import { flagsOf, type ServiceSpec } from '../service.js';
 import type { KnownReal } from './real-registry.js';
 import type { RingCache } from './ring-cache.js';
@@ -17,10 +17,20 @@ export interface Member {
   readonly down: boolean;
 }
 
-/** Encodes the record. @throws OptionError for an invalid weight. */
-export function vipRecord(spec: ServiceSpec, members: readonly Member[], rings: RingCache): Uint8Array {
-  const record = new Uint8Array(sizeofVip);
-  const view = new DataView(record.buffer);
+/**
+ * Encodes the record.
+ *
+ * @param record Its memory, with any content.
+ * @throws OptionError for an invalid weight.
+ */
+export function writeVipRecord(
+  record: Uint8Array,
+  spec: ServiceSpec,
+  members: readonly Member[],
+  rings: RingCache,
+): void {
+  const view = new DataView(record.buffer, record.byteOffset);
+  record.fill(0, 0, offsetsVip.ring);
   view.setUint32(offsetsVip.flags, flagsOf(spec), true);
   for (const { real, down } of members) {
     setBit(record, offsetsVip.members, real.number);
@@ -31,7 +41,6 @@ export function vipRecord(spec: ServiceSpec, members: readonly Member[], rings: 
     spec.ringVersion,
   );
   record.set(new Uint8Array(ring.buffer, ring.byteOffset, ring.byteLength), offsetsVip.ring);
-  return record;
 }
 
 /** A service's members and, where all have weight 0, their weights in the ring that stays. */

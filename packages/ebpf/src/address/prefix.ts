@@ -23,6 +23,7 @@ export interface MappedPrefix extends Prefix {
  * @throws OptionError that says what is wrong with the text.
  */
 export function parsePrefix(text: string): Prefix {
+  if (isAddress(text)) return whole(text);
   const { address, bits } = split(text);
   const base = masked(address, bits);
   if (base.some((byte, index) => byte !== address[index])) {
@@ -40,6 +41,12 @@ export function parsePrefix(text: string): Prefix {
 export function parseNetwork(text: string): Prefix {
   const { address, bits } = split(text);
   return { address: masked(address, bits), bits };
+}
+
+/** An address as a prefix: all its bits count. */
+function whole(text: string): Prefix {
+  const address = addressBytes(text);
+  return { address, bits: address.length * 8 };
 }
 
 function split(text: string): Prefix {
