@@ -80,10 +80,10 @@ export type {
   TableName,
   TableStatus,
 } from './status.js';
-export type { DatagramRefusal, SyncPeerStatus, SyncStatus } from './sync/flow-sync.js';
 export type { LearnedFlows } from './sync/peer-flows.js';
 export type { ReplayRefusal } from './sync/replay-guard.js';
 export type { SharedFlow, SyncRefusal } from './sync/sync-message.js';
+export type { DatagramRefusal, SyncPeerStatus, SyncStatus } from './sync/sync-status.js';
 export {
   type ServerIdCounters,
   type ServerIdOptions,

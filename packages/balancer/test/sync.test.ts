@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Flow } from '../src/index.js';
-import { FlowSync, type SyncedBalancer, type SyncOptions } from '../src/sync/flow-sync.js';
+import { FlowSync } from '../src/sync/flow-sync.js';
 import type { Removal } from '../src/sync/removal.js';
 import { lostOf, ReplayGuard, TIME_WINDOW_MS } from '../src/sync/replay-guard.js';
 import { readSyncKeys } from '../src/sync/sync-key.js';
@@ -22,6 +22,7 @@ import {
   type SharedFlow,
   SYNC_OVERHEAD,
 } from '../src/sync/sync-message.js';
+import type { SyncedBalancer, SyncOptions } from '../src/sync/sync-options.js';
 
 const key = Buffer.alloc(32, 7);
 const header = { kind: 'flows', boot: '0123456789abcdef', sequence: 5, timeMs: 1_700_000_000_000 } as const;

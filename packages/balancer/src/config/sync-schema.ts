@@ -1,4 +1,5 @@
 /** The part of the schema that is about flows that balancers share. */
+import { isIPv4 } from 'node:net';
 import { absolutePath, address, duration, listen } from '@weir/config';
 import { z } from 'zod';
 
@@ -19,7 +20,7 @@ export const syncSchema = z
         interface: z
           .string()
           .min(1)
-          .describe("This host's address on the network of the group; for IPv6 `::%DEVICE`."),
+          .describe("This host's address on the network of the group; for IPv6, the name of its device."),
       })
       .exactOptional()
       .describe('Instead of peers: a group with the port of listen.'),
@@ -56,6 +57,11 @@ export const syncSchema = z
     error: 'expected a multicast address, such as 239.255.0.81 or ff02::81',
     path: ['multicast', 'group'],
   })
+  .refine(({ multicast }) => multicast === undefined || reaches(multicast), {
+    error:
+      "expected this host's address such as 10.0.0.1 for a group of IPv4, a device such as eth0 for one of IPv6",
+    path: ['multicast', 'interface'],
+  })
   .refine(
     ({ listen: { host }, peers, multicast }) =>
       [
@@ -70,4 +76,16 @@ export type SyncConfig = z.output<typeof syncSchema>;
 
 function isMulticast(text: string): boolean {
   return text.includes(':') ? /^ff/i.test(text) : /^2(2[4-9]|3\d)\./.test(text);
+}
+
+/** Whether a network is given in the way of the group's family. */
+function reaches({
+  group,
+  interface: place,
+}: {
+  readonly group: string;
+  readonly interface: string;
+}): boolean {
+  if (!group.includes(':')) return isIPv4(place);
+  return /^(::%)?[^\s/:%]{1,15}$/.test(place) && !isIPv4(place);
 }

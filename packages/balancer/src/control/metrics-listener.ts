@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.js';
 import type { CheckedServices } from '../health/checked-services.js';
 import type { MetricsServer } from '../metrics/metrics-server.js';
 import type { ServiceSource } from '../sources/real-sources.js';
-import type { SyncStatus } from '../sync/flow-sync.js';
+import type { SyncStatus } from '../sync/sync-status.js';
 
 /**
  * Starts the server; returns undefined without `metrics`. @throws Error of the system if it cannot listen on the address.

@@ -10,7 +10,7 @@ import type { RouterStatus } from '../next-hop/router.js';
 import { realKey, serviceName } from '../service.js';
 import type { SourceStatus } from '../sources/source-follower.js';
 import type { TableStatus } from '../status.js';
-import type { SyncStatus } from '../sync/flow-sync.js';
+import type { SyncStatus } from '../sync/sync-status.js';
 import { expiryText } from './describe.js';
 
 /** Traffic since the start, and its rates. */

@@ -1,7 +1,8 @@
 /** The sharing of flows that a configuration asks for. */
 import type { Config } from '../config/schema.js';
-import { FlowSync, type SyncedBalancer } from '../sync/flow-sync.js';
+import { FlowSync } from '../sync/flow-sync.js';
 import { readSyncKeys } from '../sync/sync-key.js';
+import type { SyncedBalancer } from '../sync/sync-options.js';
 
 /** The keys; none without `sync`. @throws EbpfError for a key file that others may read; Error of the system */
 export function syncKeys({ sync }: Config): readonly Buffer[] {

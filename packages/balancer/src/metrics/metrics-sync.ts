@@ -1,5 +1,5 @@
 /** Metrics of flows that balancers share. */
-import type { SyncStatus } from '../sync/flow-sync.js';
+import type { SyncStatus } from '../sync/sync-status.js';
 import { labels, type Metric, noLabels } from './metrics-text.js';
 
 export function syncMetrics(status: SyncStatus | undefined): Metric[] {

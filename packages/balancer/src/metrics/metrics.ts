@@ -6,7 +6,7 @@ import type { RealHealth } from '../health/monitor.js';
 import { realKey, type Service, serviceName } from '../service.js';
 import type { ServiceSource } from '../sources/real-sources.js';
 import type { RealStatus, ServiceStatus, TableStatus } from '../status.js';
-import type { SyncStatus } from '../sync/flow-sync.js';
+import type { SyncStatus } from '../sync/sync-status.js';
 import { counterFamilies } from './metrics-counters.js';
 import { syncMetrics } from './metrics-sync.js';
 import { type Labels, labels, type Metric, noLabels, renderMetrics, withLabel } from './metrics-text.js';
