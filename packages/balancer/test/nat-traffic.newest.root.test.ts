@@ -45,7 +45,7 @@ function asking(host: string, count: number): string {
   const get = (path) => new Promise((done, fail) => http.get({ host: '${host}', path, agent: false }, (response) => {
     const parts = [];
     response.on('data', (part) => parts.push(part)).on('end', () => done(Buffer.concat(parts)));
-  }).on('error', fail).setTimeout(20000, function () { this.destroy(new Error('timeout')) }));
+  }).on('error', fail).setTimeout(60000, function () { this.destroy(new Error('timeout')) }));
   (async () => {
     const seen = {};
     const ask = async () => {

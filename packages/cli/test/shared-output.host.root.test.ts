@@ -76,9 +76,14 @@ it('a reader that waits neither stalls nor ends weir, and what it missed is coun
   await netns.load('churn', '--count', String(pairs));
   assert.equal(child.exitCode, null);
   // It waits for the pipe, but not in the kernel: signals are seen, and no CPU time is used.
-  const before = cpuTicks(child.pid!);
-  await sleep(500);
-  assert.ok(cpuTicks(child.pid!) - before <= 10, 'a tenth of a second of CPU time in half a second');
+  const used = async () => {
+    const before = cpuTicks(child.pid!);
+    await sleep(500);
+    return cpuTicks(child.pid!) - before;
+  };
+  // On a busy machine it is not through with what the load has made when that ends.
+  for (const end = Date.now() + 60_000; (await used()) > 10; )
+    assert.ok(Date.now() < end, 'more than a tenth of a second of CPU time in half a second');
   child.kill('SIGINT');
   let text = '';
   const reader = spawn('cat', { stdio: [fd, 'pipe', 'inherit'] });

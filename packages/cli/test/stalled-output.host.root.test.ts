@@ -42,7 +42,7 @@ describe('a socket that nobody reads', () => {
 });
 
 async function ends(child: ChildProcess): Promise<void> {
-  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
   const [, signal] = await once(child, 'exit');
   clearTimeout(timer);
   assert.notEqual(signal, 'SIGKILL');

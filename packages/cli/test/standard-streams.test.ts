@@ -117,9 +117,11 @@ describe('a descriptor that cannot be opened again', () => {
       return isOpen;
     });
     const text = 'x'.repeat(10_000);
+    const start = performance.now();
     const written = new Promise((resolve) => stream.write(text, resolve));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.ok(asked > 1 && asked < 20, `asked ${asked} times`);
+    while (asked < 7) await new Promise((resolve) => setTimeout(resolve, 5));
+    // It pauses for 1, 2, 4, 8 and 16 ms, which timers may cut by a part of one.
+    assert.ok(performance.now() - start > 25, `asked ${asked} times in ${performance.now() - start} ms`);
     const reader = spawn('head', ['-c', '10000', fifo]);
     let read = 0;
     reader.stdout.on('data', (bytes: Buffer) => {
@@ -145,7 +147,8 @@ describe('notices on standard error', () => {
     assert.ok(stream.writableLength < 40);
     release();
     stream.blocked = undefined;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const end = Date.now() + 60_000; !stream.text.includes('missing') && Date.now() < end; )
+      await new Promise((resolve) => setTimeout(resolve, 1));
     const lines = stream.text.trim().split('\n');
     const kept = lines.filter((line) => line.startsWith('line '));
     const missing = `weir: ${1000 - kept.length} lines are missing here: standard error was not read`;

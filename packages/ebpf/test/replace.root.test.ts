@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { before, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Collection, StructOpsMap } from '../src/index.js';
 import { parseObject } from '../src/object/parse-object.js';
 import { createArena, Namespace, unshare } from '../src/sys/index.js';
@@ -14,6 +13,7 @@ import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { requireKernel } from './support/require.js';
 import { assertRoot, openDescriptors } from './support/root.js';
+import { waitFor } from './support/wait-for.js';
 
 assertRoot();
 
@@ -116,8 +116,7 @@ async function controls(map: StructOpsMap, name: string, counted: () => bigint):
     assert.ok(counted() > 0n, 'the program was called');
   }
   const available = () => readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8');
-  for (let tries = 0; available().split(/\s+/).includes(name) && tries < 100; tries++) await sleep(50);
-  assert.ok(!available().split(/\s+/).includes(name), 'it is out of force');
+  await waitFor(() => !available().split(/\s+/).includes(name));
 }
 
 describe('a congestion control for TCP', () => {

@@ -339,10 +339,10 @@ describe('ICMP errors about a translated flow', () => {
 describe('the end of a translated flow', () => {
   const brief = {
     ...nat,
-    udpIdleSeconds: 0.2,
-    tcpOpeningSeconds: 0.2,
-    tcpHalfClosedSeconds: 0.2,
-    tcpClosedSeconds: 0.2,
+    udpIdleSeconds: 0.5,
+    tcpOpeningSeconds: 0.5,
+    tcpHalfClosedSeconds: 0.5,
+    tcpClosedSeconds: 0.5,
     tcpIdleSeconds: 4,
   };
   const flow = (i: number): Packet => ({ ...tcp4, sourcePort: 3000 + i });
