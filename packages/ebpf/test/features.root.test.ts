@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { kernelConfig } from '../src/features/config.js';
+import type { FeatureName } from '../src/features/definitions.js';
 import { FeatureTable, features, kernelAtLeast, kernelSymbols, MapType, ProgramType } from '../src/index.js';
 import { createArena } from '../src/sys/arena.js';
 import { syscall } from '../src/sys/syscalls.js';
@@ -11,7 +12,7 @@ import { assertRoot, openDescriptors } from './support/root.js';
 assertRoot();
 
 /** Features that a build option or a security policy may leave out of a kernel of any version. */
-const optional: ReadonlySet<string> = new Set([
+const optional: ReadonlySet<FeatureName> = new Set<FeatureName>([
   'kernel_btf',
   'kprobes',
   'kprobe_pmu',
@@ -47,6 +48,12 @@ describe('features of the running kernel', () => {
       const { since, description } = features.describe(name);
       if (optional.has(name) || !kernelAtLeast(since)) continue;
       assert.ok(features.has(name), `${name} (${description}), since ${since}`);
+    }
+    for (const name of optional) {
+      const isLeftOut =
+        features.probe(name).state === 'absent' && kernelAtLeast(features.describe(name).since);
+      const reason = features.reasonOfAbsence(name);
+      assert.equal(reason !== undefined, isLeftOut, `${name}: ${reason}`);
     }
   });
 

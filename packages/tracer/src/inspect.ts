@@ -56,7 +56,10 @@ export function inspectHost(options: InspectOptions = {}): HostReport {
 function describeFeature(name: FeatureName): FeatureReport {
   const { since } = features.describe(name);
   const answer = features.probe(name);
-  if (answer.state !== 'unknown') return { name, since, state: answer.state };
+  if (answer.state !== 'unknown') {
+    const reason = features.reasonOfAbsence(name);
+    return { name, since, state: answer.state, ...(reason !== undefined && { reason }) };
+  }
   return { since, ...describeUnknown(name, answer) };
 }
 

@@ -43,7 +43,7 @@ export interface FeatureReport {
   /** The mainline version that brought it, such as `5.8`. */
   readonly since: string;
   readonly state: FeatureState;
-  /** The reason why it is unknown. */
+  /** The reason why it is unknown, or why the kernel lacks it though its version has it. */
   readonly reason?: string;
   /** Capabilities that this process lacks to find out. */
   readonly missing?: readonly CapabilityName[];

@@ -3,6 +3,9 @@
  * also be made without some features, which makes everything built on it behave as on a kernel without them.
  */
 import { UnknownFeatureError, UnsupportedError } from '../errors.js';
+import { kernelVersion } from '../sys/kernel-version.js';
+import { reasonOfAbsence } from './build-options.js';
+import { kernelConfig } from './config.js';
 import { type Feature, type FeatureName, featureDefinitions } from './definitions.js';
 import { probeHelper, probeMapType, probeProgramType } from './probe.js';
 import { unsupported } from './since.js';
@@ -104,6 +107,16 @@ export class FeatureTable {
   /** Version, description and probe of one entry. */
   describe(name: FeatureName): Feature {
     return featureDefinitions[name];
+  }
+
+  /**
+   * Why the running kernel lacks a feature though its version has it, in a few words: the options that it was built or started
+   * without. Undefined where it is not known to lack it, is older, or nothing more is known. Forced answers have no reason.
+   */
+  reasonOfAbsence(name: FeatureName): string | undefined {
+    if (this.#forced.has(name) || this.probe(name).state !== 'absent') return undefined;
+    const kernel = { version: kernelVersion(), machine: process.arch, config: kernelConfig() };
+    return reasonOfAbsence(name, featureDefinitions[name].since, kernel);
   }
 
   /** All names, grouped as they are defined. */
