@@ -61,7 +61,7 @@ export const rollups: readonly Rollup[] = [
     flag: 'has_peer_sums',
     columns: peerColumns,
     hasPort: false,
-    // A sum takes 26 bytes. Of a host that talks to thousands, an hour has 3.7 connections for each.
+    // A sum takes 26 bytes. Where a host talks to thousands, an hour has 3.7 connections for each.
     rowsPerSum: 3,
     fewerThanNext: 2,
   },
