@@ -22,6 +22,7 @@ export {
   type DecapsulatorStatus,
   type TunnelTraffic,
 } from './decapsulator.js';
+export { type UnsentCounts, UnsentPackets } from './device/unsent-packets.js';
 export {
   type AnalysisStep,
   ageBounds,

@@ -3,12 +3,20 @@
  * second one. Requests are answered in tunnels of both families, and translated in both directions.
  */
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { writeFileSync } from 'node:fs';
 import { createServer, connect as dial } from 'node:net';
 import { after, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { withNetns } from '@weir/ebpf/sys';
-import { Balancer, type BalancerOptions, Decapsulator } from '../src/index.js';
+import {
+  Balancer,
+  type BalancerOptions,
+  Decapsulator,
+  type UnsentCounts,
+  UnsentPackets,
+} from '../src/index.js';
 import { BALANCER_DEVICE, connect, ip, makeNetwork, newNamespace, VIP } from './support/network.js';
 import { frameOf } from './support/packet.js';
 
@@ -125,6 +133,49 @@ it('translated packets go to the router by its device, and replies to the client
   assert.ok(natReplies >= 20, `${natReplies}`);
   // The end of a connection of before is answered with a reset, by the device on which it came.
   assert.ok(redirected >= 40 && transmitted - redirected <= natUnknown, JSON.stringify(counted));
+});
+
+/** Sends datagrams to a VIP. */
+async function send(count: number, address: string): Promise<void> {
+  const socket = createSocket('udp4');
+  for (let i = 0; i < count; i++)
+    await new Promise<void>((sent, fail) =>
+      socket.send('x', 80, address, (error) => (error ? fail(error) : sent())),
+    );
+  socket.close();
+}
+
+it('packets that drivers do not take are counted, each once, and no others', async () => {
+  // The peer of this veth has no program, so that nobody polls for what XDP sends.
+  const lonely = '198.51.100.9';
+  connect('c2', '10.3.0.1', namespace, 'b2', '10.3.0.2');
+  ip(`route add ${lonely} via 10.3.0.2`);
+  using unsent = withNetns(namespace, () => new UnsentPackets([BALANCER_DEVICE, 'b2']));
+  using elsewhere = new UnsentPackets(['c0', 'c2']);
+  const counted = async (balancer: Balancer, count: number, expected: UnsentCounts, address: string) => {
+    balancer.setService({ address, port: 80, protocol: 'udp' }, { reals: [{ address: '10.2.1.2' }] });
+    await send(count, address);
+    const isReached = () => isDeepStrictEqual(unsent.counts(), expected);
+    for (const deadline = Date.now() + 60_000; !isReached(); await sleep(50))
+      assert.ok(Date.now() < deadline, JSON.stringify([unsent.counts(), balancer.counters()]));
+    assert.equal(balancer.counters().transmitted, count);
+  };
+  {
+    using balancer = open({ interface: BALANCER_DEVICE, mode: 'native' });
+    await counted(balancer, 7, { redirected: 0, transmitted: 0 }, VIP);
+  }
+  decapsulator![Symbol.dispose]();
+  {
+    using balancer = open({ interface: BALANCER_DEVICE, mode: 'native' });
+    await counted(balancer, 20, { redirected: 20, transmitted: 0 }, VIP);
+  }
+  {
+    using balancer = withNetns(namespace, () =>
+      Balancer.open({ interface: 'b2', mode: 'native', routerMac: REAL_MAC, flows: 300 }),
+    );
+    await counted(balancer, 30, { redirected: 20, transmitted: 30 }, lonely);
+  }
+  assert.deepEqual(elsewhere.counts(), { redirected: 0, transmitted: 0 });
 });
 
 it('a device that was made again is found, with its new MAC address', async () => {

@@ -164,6 +164,19 @@ describe('metrics', () => {
     );
   });
 
+  it('metrics have what drivers did not take, where the kernel counts that', () => {
+    const unsent = { redirected: 7, transmitted: 2 };
+    assert.deepEqual(
+      readMetrics(metricsText(source({ unsent: () => unsent }))).get('weir_balancer_unsent_packets_total')!
+        .samples,
+      [
+        { labels: { verdict: 'tx' }, value: 2 },
+        { labels: { verdict: 'redirect' }, value: 7 },
+      ],
+    );
+    assert.ok(!metricsText(source({ unsent: () => undefined })).includes('unsent_packets_total'));
+  });
+
   it('labels of metrics are escaped', () => {
     const version = 'a"b\\n\\c\nd';
     const metrics = readMetrics(metricsText(source({ version })));

@@ -489,4 +489,17 @@ web  198.51.100.1:443/tcp  up  1,235 packets/s  98.8 kB/s
       ],
     );
   });
+
+  it('says what drivers did not take, where the kernel counts that', () => {
+    const notes = (unsent: Status['unsent']) =>
+      statusText({ ...status, ...(unsent && { unsent }) }, noColour, new Date('2026-01-01T00:02:00.000Z'))
+        .split('\n')
+        .filter((line) => line.includes('did not take'));
+    assert.deepEqual(notes(undefined), []);
+    assert.deepEqual(notes({ redirected: 0, transmitted: 0 }), []);
+    assert.deepEqual(notes({ redirected: 1200, transmitted: 3 }), [
+      '1,200 packets that the device by which they leave did not take, lost',
+      '3 packets that their device did not take back, lost',
+    ]);
+  });
 });

@@ -89,6 +89,12 @@ export const statusAnswer = z.strictObject({
   vips: z.array(vipStatus),
   counters: counters.describe('Counts since the start.'),
   rates: counters.describe('Counts a second; all 0 without rates.'),
+  unsent: z
+    .strictObject({ redirected: z.int(), transmitted: z.int() })
+    .exactOptional()
+    .describe(
+      'Packets that were sent on and that a driver did not take, since the control plane started. Absent where the kernel does not say.',
+    ),
   sync: z
     .looseObject({ sentFlows: z.int(), receivedFlows: z.int(), refused: counters, learned: counters })
     .exactOptional()

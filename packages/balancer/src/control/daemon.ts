@@ -9,6 +9,7 @@ import type { Flow } from '../datapath/frame.js';
 import { devicesAdvice, redirectAdvice } from '../device/device-advice.js';
 import { deviceFeatures } from '../device/device-features.js';
 import { type FrameLimits, frameLimits } from '../device/frame-limits.js';
+import { countUnsent, type UnsentPackets } from '../device/unsent-packets.js';
 import { CheckedServices, type ServiceHealth } from '../health/checked-services.js';
 import type { CertificateExpiry, HealthChange } from '../health/checker.js';
 import { ProbeMarks } from '../health/marks.js';
@@ -87,6 +88,8 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #started = new Date();
   readonly #balancer: Balancer;
+  /** Undefined where the kernel does not say what drivers do not take. */
+  readonly #unsent: UnsentPackets | undefined;
   readonly #stateFile: StateFile;
   readonly #tunnel: LazyProbeTunnel;
   readonly #services: CheckedServices;
@@ -167,6 +170,8 @@ export class Daemon {
       ...(forgetFlows === true && { forgetFlows }),
     });
     const log = (line: string) => this.#log(line);
+    const names = devicesOf(config).map(({ name }) => name);
+    this.#unsent = countUnsent(names, log);
     for (const line of this.#advice()) log(line);
     const shared = sharedParent(defaultPinRoot);
     if (shared !== undefined) log(shared);
@@ -354,6 +359,7 @@ export class Daemon {
       cpus: this.#balancer.cpuCounters(),
       counters: after.counters,
       rates: counterRates(before, after),
+      ...(this.#unsent !== undefined && { unsent: this.#unsent.counts() }),
       ...(this.#sync !== undefined && { sync: this.#sync.status() }),
     };
   }
@@ -446,7 +452,9 @@ export class Daemon {
   #listen(config: Config): Promise<MetricsServer | undefined> {
     const sources = () => this.#sources.statuses();
     const sync = () => this.#sync?.status();
-    return listenForMetrics(config, this.#balancer, this.#services, { sources, sync }, this.#options.version);
+    const unsent = () => this.#unsent?.counts();
+    const others = { sources, sync, unsent };
+    return listenForMetrics(config, this.#balancer, this.#services, others, this.#options.version);
   }
 
   /** After a failed start: keeps an earlier process's balancer, and removes a new one. */
@@ -457,6 +465,7 @@ export class Daemon {
   }
 
   #release(): void {
+    this.#unsent?.[Symbol.dispose]();
     this.#sources[Symbol.dispose]();
     this.#services[Symbol.dispose]();
     this.#tunnel[Symbol.dispose]();

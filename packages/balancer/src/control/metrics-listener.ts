@@ -2,9 +2,8 @@
 import type { Balancer } from '../balancer.js';
 import type { Config } from '../config/schema.js';
 import type { CheckedServices } from '../health/checked-services.js';
+import type { MetricsSource } from '../metrics/metrics.js';
 import type { MetricsServer } from '../metrics/metrics-server.js';
-import type { ServiceSource } from '../sources/real-sources.js';
-import type { SyncStatus } from '../sync/sync-status.js';
 
 /**
  * Starts the server; returns undefined without `metrics`. @throws Error of the system if it cannot listen on the address.
@@ -13,7 +12,7 @@ export async function listenForMetrics(
   { metrics }: Config,
   balancer: Balancer,
   services: CheckedServices,
-  { sources, sync }: { sources(): readonly ServiceSource[]; sync(): SyncStatus | undefined },
+  others: Pick<MetricsSource, 'sources' | 'sync' | 'unsent'>,
   version: string,
 ): Promise<MetricsServer | undefined> {
   if (metrics === undefined) return undefined;
@@ -25,8 +24,7 @@ export async function listenForMetrics(
     tables: () => balancer.tables(),
     cpuCounters: () => balancer.cpuCounters(),
     health: () => services.health(),
-    sources,
-    sync,
+    ...others,
     version,
   };
   return await MetricsServer.listen(() => metricsText(source), metrics.listen.port, metrics.listen.host);

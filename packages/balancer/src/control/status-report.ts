@@ -3,6 +3,7 @@ import { monotonicNs } from '@weir/ebpf/sys';
 import type { Balancer, InterfaceStatus, RealStatus, ServiceStatus } from '../balancer.js';
 import type { Config, RealConfig, VipConfig } from '../config/schema.js';
 import type { Counters, CpuStatus, Misses, Traffic } from '../datapath/counters.js';
+import type { UnsentCounts } from '../device/unsent-packets.js';
 import type { ServiceHealth, ServiceRealHealth } from '../health/checked-services.js';
 import type { Condition } from '../health/health-state.js';
 import type { ServiceState } from '../health/members.js';
@@ -95,6 +96,11 @@ export interface Status {
   readonly counters: Counters;
   /** Counts a second; all 0 without rates. */
   readonly rates: Counters;
+  /**
+   * Packets that were sent on and that a driver did not take, since the control plane started; absent where the kernel does
+   * not say, and in a chain.
+   */
+  readonly unsent?: UnsentCounts;
   /** Flows shared with other balancers; absent without `sync`. */
   readonly sync?: SyncStatus;
 }

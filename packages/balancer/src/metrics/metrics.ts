@@ -1,6 +1,7 @@
 /** Metrics of a balancer: counters, traffic and health. */
 
 import type { Counters, CpuStatus, Misses, Traffic } from '../datapath/counters.js';
+import type { UnsentCounts } from '../device/unsent-packets.js';
 import type { ServiceHealth } from '../health/checked-services.js';
 import type { RealHealth } from '../health/monitor.js';
 import { realKey, type Service, serviceName } from '../service.js';
@@ -29,6 +30,8 @@ export interface MetricsSource {
   sources?(): readonly ServiceSource[];
   /** Flows shared with other balancers; undefined without `sync`. */
   sync?(): SyncStatus | undefined;
+  /** Packets that a driver did not take; undefined where the kernel does not say. */
+  unsent?(): UnsentCounts | undefined;
   readonly version: string;
 }
 
@@ -75,6 +78,7 @@ export function metricsText(source: MetricsSource): string {
     ...cpuMetrics(source.cpuCounters?.() ?? []),
     ...tableMetrics(source.tables?.() ?? []),
     ...syncMetrics(source.sync?.()),
+    ...unsentMetrics(source.unsent?.()),
     {
       name: 'real_weight',
       help: 'Weight of a real in the ring of a service; 0 if the real gets no new flows.',
@@ -91,6 +95,21 @@ export function metricsText(source: MetricsSource): string {
     ...(source.health === undefined ? [] : health(source.health())),
     ...(source.sources === undefined ? [] : sourceMetrics(source.sources())),
   ]);
+}
+
+function unsentMetrics(unsent: UnsentCounts | undefined): Metric[] {
+  if (unsent === undefined) return [];
+  return [
+    {
+      name: 'unsent_packets_total',
+      help: 'Packets that were sent on and that a driver did not take, since the control plane started.',
+      type: 'counter',
+      samples: [
+        [labels({ verdict: 'tx' }), unsent.transmitted],
+        [labels({ verdict: 'redirect' }), unsent.redirected],
+      ],
+    },
+  ];
 }
 
 function sourceMetrics(sources: readonly ServiceSource[]): Metric[] {

@@ -173,9 +173,16 @@ function syncLines({ sync }: Status, paint: Paint): string[] {
   ];
 }
 
-function noteLines({ counters, advice = [] }: Status, paint: Paint): string[] {
+function noteLines({ counters, unsent, advice = [] }: Status, paint: Paint): string[] {
   const lines = Object.entries(notes)
-    .map(([name, text]) => ({ count: counters[name as keyof typeof notes], text }))
+    .map(([name, text]) => ({ count: counters[name as keyof typeof notes], text: text as string }))
+    .concat(
+      {
+        count: unsent?.redirected ?? 0,
+        text: 'packets that the device by which they leave did not take, lost',
+      },
+      { count: unsent?.transmitted ?? 0, text: 'packets that their device did not take back, lost' },
+    )
     .filter(({ count }) => count > 0)
     .map(({ count, text }) => paint('yellow', `${count.toLocaleString('en-US')} ${text}`))
     .concat(advice.map((line) => paint('yellow', escapeText(line))));
