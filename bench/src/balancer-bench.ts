@@ -8,14 +8,11 @@
  * a header, it includes the removal of that header.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Balancer, type BalancerOptions, type ServiceFlag } from '@weir/balancer';
-import { type ArrayMap, Collection, type DescriptorMap, type Program, parseObject } from '@weir/ebpf';
+import { FRAME, type PacketSample, ProgramMeasure } from './program-measure.js';
 import { median } from './statistics.js';
 
-const OBJECT = new URL('../../../packages/balancer/bpf/measure.bpf.o', import.meta.url);
-const FRAME = 128;
 const CPU = 0;
 const VIP4 = [198, 51, 100, 1];
 const VIP6 = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
@@ -125,49 +122,14 @@ function replyTo(sent: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** The prologue, which tail-calls the measured program. */
-class Measure implements Disposable {
-  readonly #collection = Collection.load(parseObject(readFileSync(OBJECT)));
-
-  /** Average nanoseconds of a round, without the prologue's own. */
-  run(program: Program, repeat: number): number {
-    const { ns, adds } = this.#run(program, repeat);
-    return ns - (adds ? this.#withRemoval(repeat) : this.#own('nothing', repeat));
-  }
-
-  #withRemoval(repeat: number): number {
-    return 2 * this.#own('add_once', repeat) - this.#own('add_twice', repeat);
-  }
-
-  #own(name: string, repeat: number): number {
-    return this.#run(this.#collection.program(name), repeat).ns;
-  }
-
-  /** Average nanoseconds of a round, and whether the program adds a header. */
-  #run(program: Program, repeat: number): { ns: number; adds: boolean } {
-    const { durationNs, data } = this.#start(program).testRun({ data: new Uint8Array(FRAME), repeat });
-    return { ns: durationNs, adds: data.length > FRAME };
-  }
-
-  /** Sets the packets of the next runs. */
-  set(row: Row, { order = ORDER, frame = frameOf(row) } = {}): void {
-    const bytes = new Uint8Array(24 + FRAME);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(8, row.flows === ALL ? 1 : order, true);
-    view.setUint32(12, (row.flows ?? 1) - 1, true);
-    view.setUint32(16, row.kind === 'tcp6' ? 34 : 26, true);
-    bytes.set(frame, 24);
-    (this.#collection.map('samples') as ArrayMap).set(0, bytes);
-  }
-
-  #start(program: Program): Program {
-    (this.#collection.map('measured') as DescriptorMap).setFd(0, program.fd);
-    return this.#collection.program('prologue');
-  }
-
-  [Symbol.dispose](): void {
-    this.#collection[Symbol.dispose]();
-  }
+/** The packets of a row. */
+function packetsOf(row: Row, { order = ORDER, frame = frameOf(row) } = {}): PacketSample {
+  return {
+    frame,
+    flows: row.flows ?? 1,
+    order: row.flows === ALL ? 1 : order,
+    sourceOffset: row.kind === 'tcp6' ? 34 : 26,
+  };
 }
 
 function openBalancer(options: Partial<BalancerOptions> = {}): Balancer {
@@ -196,27 +158,28 @@ function openBalancer(options: Partial<BalancerOptions> = {}): Balancer {
 }
 
 /** Makes every flow known, and the caches warm; or fills a table that is to be full. */
-function prepare(row: Row, balancer: Balancer, harness: Measure, repeat: number): void {
+function prepare(row: Row, balancer: Balancer, harness: ProgramMeasure, repeat: number): void {
   // A translated flow begins with a SYN.
   const begins = row.nat !== undefined && row.syn !== true;
   if (begins) {
-    harness.set({ ...row, syn: true });
+    harness.set(packetsOf({ ...row, syn: true }));
     harness.run(balancer.program, repeat);
   }
-  harness.set(row);
+  harness.set(packetsOf(row));
   if (row.name.includes('full') || row.flows !== ALL || row.options === undefined)
     harness.run(balancer.program, 2 * repeat);
   // Memory in the order of its first use would flatter.
-  if (row.flows === MILLION) harness.set(row, { order: OTHER_ORDER });
+  if (row.flows === MILLION) harness.set(packetsOf(row, { order: OTHER_ORDER }));
   if (row.nat === 'reply') {
-    harness.set(row, { frame: replyTo(balancer.process(frameOf({ ...row, syn: true })).frame) });
+    const frame = replyTo(balancer.process(frameOf({ ...row, syn: true })).frame);
+    harness.set(packetsOf(row, { frame }));
   }
 }
 
 /** Nanoseconds of single measurements. */
 function measure(row: Row, rounds: number): number[] {
   using balancer = openBalancer(row.options);
-  using harness = new Measure();
+  using harness = new ProgramMeasure();
   // New translated flows take ports, which do not last for a million in each round.
   const repeat = row.repeat ?? (row.flows === ALL && row.nat !== undefined ? MILLION / 16 : MILLION);
   prepare(row, balancer, harness, repeat);

@@ -89,4 +89,19 @@ int add_twice(struct xdp_md *ctx)
 	return bpf_xdp_adjust_head(ctx, -ADDED / 2) ? XDP_ABORTED : XDP_TX;
 }
 
+/* The same for a program that removes a header, which the prologue makes room for again. */
+SEC("xdp")
+int remove_once(struct xdp_md *ctx)
+{
+	return bpf_xdp_adjust_head(ctx, ADDED) ? XDP_ABORTED : XDP_PASS;
+}
+
+SEC("xdp")
+int remove_twice(struct xdp_md *ctx)
+{
+	if (bpf_xdp_adjust_head(ctx, ADDED / 2))
+		return XDP_ABORTED;
+	return bpf_xdp_adjust_head(ctx, ADDED / 2) ? XDP_ABORTED : XDP_PASS;
+}
+
 char LICENSE[] SEC("license") = "GPL";
