@@ -47,7 +47,7 @@ import {
 } from '../src/sys/index.js';
 import { kernelAtLeast } from '../src/sys/kernel-version.js';
 import { inCgroup } from './support/cgroup.js';
-import { sendFrame, udpFrame } from './support/frames.js';
+import { segmentFrame, sendFrame, udpFrame } from './support/frames.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { requireKernel } from './support/require.js';
@@ -421,6 +421,35 @@ describe('routes', () => {
     sendFrame('far', packet);
     sendFrame('far', udpFrame('10.98.0.9', '10.98.0.1'));
     assert.equal(routed(), 1n);
+  });
+});
+
+describe('segments of IPv6', () => {
+  it('run programs on packets that come in for them', async () => {
+    ip('link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far');
+    for (const device of ['near', 'far']) ip('link', 'set', device, 'up');
+    using collection = load('link/hooks', 'on_segment');
+    const program = collection.program('on_segment');
+    const routed = () => collection.globals.readInteger('routed');
+    const route = { destination: 'fd98::1/128', device: 'near' };
+    const packet = segmentFrame('fd98::9', 'fd98::1', 'fd98::2');
+    {
+      using link = program.attach({ route });
+      assert.equal(link.kind, 'lwt_seg6local');
+      sendFrame('far', packet);
+      await waitFor(() => routed() === 1n);
+      assert.throws(() => program.attach({ route }), /EEXIST/);
+      link.update?.(program);
+      sendFrame('far', packet);
+      await waitFor(() => routed() === 2n);
+    }
+    sendFrame('far', packet);
+    assert.equal(routed(), 2n, 'once it is detached');
+    assert.throws(
+      () => program.attach({ route: { destination: '10.98.9.0/24', device: 'near' } }),
+      /segments are addresses of IPv6/,
+    );
+    ip('link', 'delete', 'near');
   });
 });
 

@@ -184,6 +184,26 @@ describe('static probes', () => {
     seesArguments(features, { cookie: 99n });
   });
 
+  for (const [how, table, links] of [
+    ['by one link', features, 1],
+    ['by a link for each', features.without('uprobe_multi'), 2],
+    ['by a probe for each, without cookies', features.without('attach_cookie', 'perf_link'), 2],
+  ] as const)
+    it(`run programs at all their places ${how}`, (t) => {
+      if (!hasFeatures(t, 'uprobe_pmu', 'kernel_btf')) return;
+      if (links === 1 && !hasFeatures(t, 'uprobe_multi')) return;
+      using collection = load('on_twice', { features: table });
+      const attach = (): Link => {
+        const target = `${path}:weir:twice`;
+        const link = collection.program('on_twice').attach({ target, features: table });
+        // A perf event and its bpf_link are two.
+        assert.equal(Math.min(link.descriptors!.length, 2), links);
+        return link;
+      };
+      counts(collection, 'counted', 2, attach, 'usdt');
+      assert.equal(collection.globals.readInteger('sum'), 3n * 42n, 'each place has its own argument');
+    });
+
   it('have arguments where there are no cookies', (t) => {
     if (!hasFeatures(t, 'uprobe_pmu', 'kernel_btf')) return;
     seesArguments(features.without('attach_cookie', 'perf_link'));

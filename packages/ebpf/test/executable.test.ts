@@ -13,7 +13,13 @@ import { usdtTarget } from '../src/usdt/attach-usdt.js';
 import { parseUsdtArguments } from '../src/usdt/usdt-arguments.js';
 import { encodeUsdtSpec } from '../src/usdt/usdt-specs.js';
 import { probedCode } from './support/probed-code.js';
-import { addresses, type ProbedOptions, places, probedProgram } from './support/probed-program.js';
+import {
+  addresses,
+  type ProbedOptions,
+  places,
+  probedProgram,
+  twiceArguments,
+} from './support/probed-program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-executable-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -138,6 +144,11 @@ describe('static probes', () => {
       arguments: probedCode.places,
     },
     { provider: 'weir', name: 'plain', offset: places.plain, arguments: '' },
+    {
+      ...{ provider: 'weir', name: 'twice', offset: places.counted, semaphoreOffset: places.semaphore },
+      arguments: twiceArguments[0],
+    },
+    { provider: 'weir', name: 'twice', offset: places.plain, arguments: twiceArguments[1] },
   ];
   const found = (options?: ProbedOptions) =>
     usdtProbes(file(options)).map(({ address: _, ...probe }) => probe);

@@ -24,6 +24,7 @@ const optional: ReadonlySet<FeatureName> = new Set<FeatureName>([
   'iterators',
   'lsm',
   'kprobe_multi',
+  'uprobe_multi',
   'rdonly_cast',
 ]);
 

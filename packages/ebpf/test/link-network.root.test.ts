@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket as Stream } from 'node:net';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
@@ -22,6 +23,7 @@ import { Namespace, unshare } from '../src/sys/index.js';
 import { inCgroup } from './support/cgroup.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
+import { requireKernel } from './support/require.js';
 import { assertRoot, openDescriptors, pinFolder } from './support/root.js';
 import { waitFor } from './support/wait-for.js';
 
@@ -262,6 +264,88 @@ describe('cgroups', () => {
       });
     }
   }
+
+  for (const [how, table] of [
+    ['bpf_link', features],
+    ['BPF_PROG_ATTACH', features.without('cgroup_link')],
+  ] as const) {
+    /** Runs an act in a cgroup: without the programs, with them, and once they are detached. */
+    const whileAttached = async (
+      programs: readonly string[],
+      act: (attached: boolean) => Promise<void> | void,
+    ): Promise<void> => {
+      using collection = load('link/policies', ...programs);
+      await inCgroup(async (cgroup) => {
+        await act(false);
+        const descriptors = openDescriptors();
+        const links = programs.map((name) => collection.program(name).attach({ cgroup, features: table }));
+        try {
+          await act(true);
+        } finally {
+          for (const link of links) link[Symbol.dispose]();
+        }
+        await act(false);
+        assert.deepEqual(openDescriptors(), descriptors);
+      });
+    };
+
+    it(`refuse a device by ${how}`, async (t) => {
+      if (how === 'bpf_link' && !hasFeatures(t, 'cgroup_link')) return;
+      const open = (device: string) => closeSync(openSync(device, 'r'));
+      await whileAttached(['on_device'], (attached) => {
+        open('/dev/zero');
+        if (attached) assert.throws(() => open('/dev/full'), { code: 'EPERM' });
+        else open('/dev/full');
+      });
+    });
+
+    it(`change what is written to a setting, and refuse it, by ${how}`, async (t) => {
+      if (how === 'bpf_link' && !hasFeatures(t, 'cgroup_link')) return;
+      const setting = '/proc/sys/net/ipv4/ip_default_ttl';
+      const read = () => readFileSync(setting, 'utf8').trim();
+      await whileAttached(['on_setting'], (attached) => {
+        writeFileSync(setting, '65');
+        assert.equal(read(), attached ? '66' : '65');
+        if (attached) assert.throws(() => writeFileSync(setting, '64'), { code: 'EPERM' });
+        else writeFileSync(setting, '64');
+        assert.equal(read(), attached ? '66' : '64');
+      });
+    });
+
+    it(`change options of sockets as they are set and read by ${how}`, async (t) => {
+      if (how === 'bpf_link' && !hasFeatures(t, 'cgroup_link')) return;
+      await whileAttached(['on_set', 'on_get'], async (attached) => {
+        const socket = createSocket('udp4').bind(0, '127.0.0.1');
+        await once(socket, 'listening');
+        socket.setRecvBufferSize(30_000);
+        // The kernel doubles what it is asked for.
+        assert.equal(socket.getRecvBufferSize(), attached ? 20_000 : 60_000);
+        socket.close();
+      });
+    });
+  }
+
+  it('run security hooks for their sockets', async (t) => {
+    if (!hasFeatures(t, 'lsm') || !requireKernel(t, 'BPF_LSM_CGROUP', '6.0')) return;
+    using collection = load('link/policies', 'on_bind');
+    await inCgroup(async (cgroup) => {
+      const bind = async (): Promise<void> => {
+        const socket = createSocket('udp4').bind(0, '127.0.0.1');
+        try {
+          await once(socket, 'listening');
+        } finally {
+          socket.close();
+        }
+      };
+      await bind();
+      {
+        using link = collection.program('on_bind').attach({ cgroup });
+        assert.equal(link.kind, 'cgroup');
+        await assert.rejects(bind(), { code: 'EPERM' });
+      }
+      await bind();
+    });
+  });
 
   it('are detached after their program was disposed of', async () => {
     await inCgroup(async (folder) => {

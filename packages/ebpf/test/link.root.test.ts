@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 import { before, describe, it } from 'node:test';
 import { OptionError, SyscallError, UnsupportedError } from '../src/errors.js';
 import {
@@ -18,6 +19,7 @@ import {
   type FeatureName,
   features,
   indexKey,
+  kernelSymbols,
   type Link,
   type Program,
 } from '../src/index.js';
@@ -300,6 +302,57 @@ describe('trampolines', () => {
       link[Symbol.dispose]();
     });
   }
+});
+
+describe('security hooks', () => {
+  it('refuse what a program refuses', (t) => {
+    if (!hasFeatures(t, 'lsm')) return;
+    using collection = load('link/policies', 'on_nice');
+    const home = getPriority();
+    const descriptors = openDescriptors();
+    try {
+      {
+        using link = collection.program('on_nice').attach();
+        assert.equal(link.kind, 'lsm');
+        setPriority(6);
+        assert.throws(() => setPriority(7), /EPERM/);
+        assert.equal(getPriority(), 6);
+      }
+      setPriority(7);
+      assert.equal(getPriority(), 7, 'once it is detached');
+    } finally {
+      setPriority(home);
+    }
+    assert.deepEqual(openDescriptors(), descriptors);
+  });
+});
+
+describe('stacks', () => {
+  it('are kept in a map, by number', (t) => {
+    if (!hasFeatures(t, 'raw_tracepoint')) return;
+    using collection = load('link/tracing', 'on_stack');
+    const map = collection.map('stacks');
+    const number = () => Number(collection.globals.readInteger('stack', true));
+    {
+      using _link = collection.program('on_stack').attach();
+      systemCalls();
+    }
+    assert.ok(number() >= 0, `bpf_get_stackid() gave ${number()}`);
+    const frames = map.lookup(indexKey(number()));
+    assert.equal(frames?.length, map.valueSize);
+    const addresses = [...new BigUint64Array(Uint8Array.from(frames!).buffer)].filter(Boolean);
+    assert.ok(
+      addresses.length > 1 && addresses.every((address) => address >> 63n === 1n),
+      'they are the kernel’s',
+    );
+    const names = addresses.map((address) => kernelSymbols().functionAround(address)?.name);
+    assert.ok(
+      names.some((name) => /syscall|el0/.test(name ?? '')),
+      `${names}: none is the entry of system calls`,
+    );
+    assert.equal(map.delete(indexKey(number())), true);
+    assert.equal(map.lookup(indexKey(number())), undefined);
+  });
 });
 
 describe('iterators', () => {

@@ -53,15 +53,6 @@ describe('information about a program', () => {
   });
 });
 
-describe('programs of segment routing', () => {
-  it('are taken by the kernel, which attaches them with routes', () => {
-    using collection = load('link/hooks', 'on_segment');
-    const program = collection.program('on_segment');
-    assert.equal(program.info().type, ProgramType.lwtSeg6local);
-    assert.throws(() => program.attach(), /programs of section lwt_seg6local are not attached by themselves/);
-  });
-});
-
 describe('objects by id', () => {
   it('are listed and opened, programs and types', () => {
     using collection = load('load/data');

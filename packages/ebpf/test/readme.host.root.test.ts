@@ -1,4 +1,4 @@
-/** The code of README and of docs/ebpf/getting-started.md, as printed, with the package as npm would publish it, in an empty folder. */
+/** The code of README and of the pages in docs/ebpf, as printed, with the package as npm would publish it, in an empty folder. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,6 +24,7 @@ const modules = join(packageFolder, '../../node_modules');
 let folder = '';
 
 const firstSteps = join(packageFolder, '../../docs/ebpf/getting-started.md');
+const kindsOfPrograms = join(packageFolder, '../../docs/ebpf/programs.md');
 
 /** A page's blocks of a language. */
 function blocks(language: string, page = join(packageFolder, 'README.md')): string[] {
@@ -108,5 +109,43 @@ describe('the first steps', () => {
     compile('count.ts', 'counts.ts');
     const lines = shell(`${process.execPath} count.js & while kill -0 $!; do true; done 2>&-; wait $!`);
     assert.match(lines, /^\d+: [1-9]\d* system calls$/m);
+  });
+});
+
+describe('each kind of program', () => {
+  /** The C of the page, with an empty program for each that its TypeScript names beside a section. */
+  function programs(modules: readonly string[]): string {
+    const heads = modules.flatMap((text) => [
+      ...text.matchAll(/^.*\bobject\.programs\.(\w+).*\/\/ (SEC\("[^"]+"\))/gm),
+    ]);
+    const empty = heads.map(([, name, section]) => `${section} int ${name}(void *ctx) { return 0; }`);
+    return [
+      ...['#include <linux/bpf.h>', '#include <bpf/bpf_helpers.h>'],
+      'struct sock;',
+      'struct tcp_congestion_ops {',
+      '  __u32 (*ssthresh)(struct sock *sk);',
+      '  void (*cong_avoid)(struct sock *sk, __u32 ack, __u32 acked);',
+      '  __u32 (*undo_cwnd)(struct sock *sk);',
+      '  char name[16];',
+      '};',
+      ...blocks('c', kindsOfPrograms),
+      ...empty,
+      'char LICENSE[] SEC("license") = "GPL";',
+    ].join('\n');
+  }
+
+  it('compiles, in C and in TypeScript', () => {
+    const modules = blocks('ts', kindsOfPrograms);
+    writeFileSync(join(folder, 'kinds.bpf.c'), programs(modules));
+    const [compileC] = blocks('sh', firstSteps).filter((text) => text.startsWith('clang'));
+    shell(`PATH=${folder}/bin:$PATH; ${compileC!.replaceAll('counts.', 'kinds.')}`);
+    // A program that the page does not give a section is none of the module's, and the compiler refuses it.
+    const names = modules.map((text, i) => {
+      const name = `kind-${i}.ts`;
+      const start = "import { load } from './kinds.js';\nconst object = load();\n";
+      writeFileSync(join(folder, name), `${start}declare const descriptor: number;\n${text}export {};\n`);
+      return name;
+    });
+    compile('kinds.ts', ...names);
   });
 });

@@ -6,6 +6,7 @@
  * iovisor/bcc's docs/kernel-versions.md.
  */
 
+import { constants } from 'node:os';
 import { Kind } from '../btf/types.js';
 import { assemble, insn } from '../insn/assembler.js';
 import { JmpOp } from '../insn/insn.js';
@@ -292,6 +293,21 @@ export const featureDefinitions = {
       const kprobeMulti = { cnt: 1, syms: stringTable(['bpf_fentry_test1']) };
       const values = { progFd: fd, attachType: AttachType.traceKprobeMulti, kprobeMulti };
       return opened(bpfRaw(Command.linkCreate, attr('linkCreate', values)), programNeeds);
+    }),
+  ),
+  // Before 6.10, and 6.6.33 of the stable ones, a pid chose a thread instead of a process.
+  uprobe_multi: feature('6.10', 'BPF_TRACE_UPROBE_MULTI, for one process and all', () =>
+    withProgram({ type: ProgramType.kprobe, attachType: AttachType.traceUprobeMulti }, (fd) => {
+      const ask = (pid: number): number => {
+        const place = { path: '/', offsets: new Uint8Array(8), cnt: 1, pid };
+        const values = { progFd: fd, attachType: AttachType.traceUprobeMulti, uprobeMulti: place };
+        return bpfRaw(Command.linkCreate, attr('linkCreate', values));
+      };
+      // What complains about the path, which is no file, knows this kind of link.
+      const result = ask(0);
+      if (result !== -constants.errno.EBADF) return outcome(result, programNeeds);
+      // The pid is looked at before the path where it is that of a process.
+      return known(ask(0xffff_ffff) === -constants.errno.EINVAL);
     }),
   ),
   tcx: feature('6.6', 'bpf_link for traffic control (tcx)', () =>

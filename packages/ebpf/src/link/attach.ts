@@ -167,7 +167,7 @@ const kinds: ReadonlyMap<string, Attach> = new Map<string, Attach>([
     'netfilter',
     (program, { netfilter }) => attachNetfilter(program, needed(program, 'netfilter', netfilter)),
   ],
-  ...(['lwt_in', 'lwt_out', 'lwt_xmit'] as const).map((kind) => [kind, lwt] as const),
+  ...(['lwt_in', 'lwt_out', 'lwt_xmit', 'lwt_seg6local'] as const).map((kind) => [kind, lwt] as const),
   ['lirc_mode2', (program, { device }) => attachLirc(program, String(needed(program, 'device', device)))],
   ['sockops', cgroup],
   ...(['sk_lookup', 'flow_dissector'] as const).map((kind) => [kind, netns] as const),

@@ -1,4 +1,4 @@
-/** Programs on the packets of a route: lightweight tunnels (4.10, CONFIG_LWTUNNEL_BPF). */
+/** Programs on the packets of a route: lightweight tunnels (4.10, CONFIG_LWTUNNEL_BPF; 4.18 for segments, CONFIG_IPV6_SEG6_BPF). */
 import { constants } from 'node:os';
 import { addressBytes } from '../address/address.js';
 import { type Prefix, parsePrefix } from '../address/prefix.js';
@@ -30,12 +30,24 @@ const RTM_DELROUTE = 25;
 /** RTA_*. */
 const attribute = { destination: 1, device: 4, gateway: 5, table: 15, encapType: 21, encap: 22 } as const;
 const LWTUNNEL_ENCAP_BPF = 6;
-/** LWT_BPF_*: the hooks by program type, and the members of each. */
-const hooks: ReadonlyMap<number, { readonly kind: string; readonly attribute: number }> = new Map([
-  [ProgramType.lwtIn, { kind: 'lwt_in', attribute: 1 }],
-  [ProgramType.lwtOut, { kind: 'lwt_out', attribute: 2 }],
-  [ProgramType.lwtXmit, { kind: 'lwt_xmit', attribute: 3 }],
+const LWTUNNEL_ENCAP_SEG6_LOCAL = 7;
+
+/** How a route names a program: the kind of tunnel, and the attribute of the program, whose members are alike. */
+interface Hook {
+  readonly kind: string;
+  readonly tunnel: number;
+  readonly attribute: number;
+}
+
+/** LWT_BPF_IN, LWT_BPF_OUT, LWT_BPF_XMIT and SEG6_LOCAL_BPF, by program type. */
+const hooks: ReadonlyMap<number, Hook> = new Map([
+  [ProgramType.lwtIn, { kind: 'lwt_in', tunnel: LWTUNNEL_ENCAP_BPF, attribute: 1 }],
+  [ProgramType.lwtOut, { kind: 'lwt_out', tunnel: LWTUNNEL_ENCAP_BPF, attribute: 2 }],
+  [ProgramType.lwtXmit, { kind: 'lwt_xmit', tunnel: LWTUNNEL_ENCAP_BPF, attribute: 3 }],
+  [ProgramType.lwtSeg6local, { kind: 'lwt_seg6local', tunnel: LWTUNNEL_ENCAP_SEG6_LOCAL, attribute: 8 }],
 ]);
+const SEG6_LOCAL_ACTION = 1;
+const SEG6_LOCAL_ACTION_END_BPF = 15;
 const LWT_BPF_XMIT_HEADROOM = 4;
 const member = { programFd: 1, programName: 2 } as const;
 const MAX_HEADROOM = 256;
@@ -48,13 +60,15 @@ const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 
 /**
- * Adds a route that runs a program on its packets (4.10): lwt_in on those that come in for it, lwt_out and lwt_xmit on those that go out. The
- * route goes when the link is disposed of; the kernel keeps it when this process dies.
- * @throws OptionError for a destination that is none; SyscallError, such as EEXIST where there is such a route;
- * UnsupportedError on a kernel without CONFIG_LWTUNNEL_BPF.
+ * Adds a route that runs a program on its packets (4.10): lwt_in on those that come in for it, lwt_out and lwt_xmit on those that go out, and
+ * lwt_seg6local (4.18) on those of IPv6 that come in with a segment routing header whose current segment is the destination, once they are
+ * set to the next segment (the action End.BPF). The route goes when the link is disposed of; the kernel keeps it when this process dies.
+ * @throws OptionError for a destination that is none, or of IPv4 for segments; SyscallError, such as EEXIST where there is such a route;
+ * UnsupportedError on a kernel without CONFIG_LWTUNNEL_BPF, or for segments CONFIG_IPV6_SEG6_BPF.
  */
 export function attachLwt(program: ProgramHandle, route: LwtRoute): Link {
-  requireType(program, 'attachLwt', ProgramType.lwtIn, ProgramType.lwtOut, ProgramType.lwtXmit);
+  const { lwtIn, lwtOut, lwtXmit, lwtSeg6local } = ProgramType;
+  requireType(program, 'attachLwt', lwtIn, lwtOut, lwtXmit, lwtSeg6local);
   const { headroom } = route;
   if (headroom !== undefined && (program.type !== ProgramType.lwtXmit || headroom > MAX_HEADROOM))
     throw new OptionError(`a headroom of ${headroom} bytes: at most ${MAX_HEADROOM}, for lwt_xmit`);
@@ -67,18 +81,19 @@ class LwtLink implements Link {
   readonly #route: () => NetlinkPayload;
   readonly #destination: string;
   readonly #headroom: number | undefined;
-  readonly #hook: number;
+  readonly #hook: Hook;
   #attached = false;
 
   constructor(program: ProgramHandle, route: LwtRoute) {
-    const { kind, attribute: hook } = hooks.get(program.type)!;
-    this.kind = kind;
-    this.#hook = hook;
+    this.#hook = hooks.get(program.type)!;
+    this.kind = this.#hook.kind;
     this.#headroom = route.headroom;
     this.#destination = route.destination;
     try {
       const device = interfaceIndex(this.#socket, route.device);
       const prefix = parsePrefix(route.destination);
+      if (program.type === ProgramType.lwtSeg6local && prefix.address.length === 4)
+        throw new OptionError(`a route to ${route.destination}: segments are addresses of IPv6`);
       this.#route = () => routePayload(prefix, device, route);
       this.#put(program, NetlinkFlag.create | NetlinkFlag.exclusive);
       this.#attached = true;
@@ -90,7 +105,7 @@ class LwtLink implements Link {
 
   /** Puts another program of the same type in the place of this one. @throws SyscallError; OptionError for another type. */
   update(program: ProgramHandle): void {
-    if (hooks.get(program.type)?.attribute !== this.#hook)
+    if (hooks.get(program.type) !== this.#hook)
       throw new OptionError(`program ${program.name} is of another type than the route's (${this.kind})`);
     this.#put(program, NetlinkFlag.create | NetlinkFlag.replace);
   }
@@ -111,26 +126,32 @@ class LwtLink implements Link {
   }
 
   #put(program: ProgramHandle, flags: number): void {
+    const { tunnel, attribute: hook } = this.#hook;
     const payload = this.#route().nest(attribute.encap, (encap) => {
-      encap.nest(this.#hook, (hook) =>
-        hook.u32(member.programFd, program.fd).string(member.programName, program.name),
+      if (tunnel === LWTUNNEL_ENCAP_SEG6_LOCAL) encap.u32(SEG6_LOCAL_ACTION, SEG6_LOCAL_ACTION_END_BPF);
+      encap.nest(hook, (named) =>
+        named.u32(member.programFd, program.fd).string(member.programName, program.name),
       );
       if (this.#headroom !== undefined) encap.u32(LWT_BPF_XMIT_HEADROOM, this.#headroom);
     });
-    payload.attribute(attribute.encapType, Uint8Array.of(LWTUNNEL_ENCAP_BPF, 0));
+    payload.attribute(attribute.encapType, Uint8Array.of(tunnel, 0));
     const what = `add a route to ${this.#destination} with program ${program.name}`;
     try {
       this.#socket.request({ type: RTM_NEWROUTE, flags, payload: payload.bytes, what });
     } catch (error) {
-      throw isWithoutLwt(error)
-        ? new UnsupportedError('programs of routes', undefined, 'it was built without CONFIG_LWTUNNEL_BPF')
-        : error;
+      throw isWithoutLwt(error) ? unsupported(tunnel) : error;
     }
   }
 }
 
 function isWithoutLwt(error: unknown): boolean {
   return error instanceof SyscallError && error.errno === constants.errno.EOPNOTSUPP;
+}
+
+function unsupported(tunnel: number): UnsupportedError {
+  return tunnel === LWTUNNEL_ENCAP_SEG6_LOCAL
+    ? new UnsupportedError('programs of segments', undefined, 'it was built without CONFIG_IPV6_SEG6_BPF')
+    : new UnsupportedError('programs of routes', undefined, 'it was built without CONFIG_LWTUNNEL_BPF');
 }
 
 /** What names the route: struct rtmsg, destination, device, gateway and table. */

@@ -14,6 +14,7 @@ import { nearest } from '../nearest.js';
 import type { CollectionSpec, MapSpec, ProgramSpec, StructOpsSpec } from '../object/spec.js';
 import { Program } from '../program/program.js';
 import { raiseMemlock } from '../sys/memlock.js';
+import { loadedForUsdt } from '../usdt/usdt-links.js';
 import { UsdtSpecs, usdtMaps } from '../usdt/usdt-specs.js';
 import { Globals } from './globals.js';
 import { inlineConstants } from './inline-constants.js';
@@ -229,8 +230,13 @@ export class Loader {
     this.#btf?.[Symbol.dispose]();
   }
 
-  /** The programs to load, in the object's order: those named, and those that are reached from them by tail calls. */
+  /** The programs to load, each as it will be attached. */
   #selectedPrograms(): readonly ProgramSpec[] {
+    return this.#namedPrograms().map((program) => loadedForUsdt(program, this.#features));
+  }
+
+  /** In the object's order: those named, and those that are reached from them by tail calls. */
+  #namedPrograms(): readonly ProgramSpec[] {
     const all = this.#spec.programs;
     const { programs: named } = this.#options;
     if (named === undefined) return [...all.values()].filter(({ autoload }) => autoload);

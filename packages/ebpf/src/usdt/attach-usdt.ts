@@ -6,10 +6,12 @@ import type { Link } from '../link/link.js';
 import type { PerfAttachOptions } from '../link/perf-event.js';
 import { type FileMapping, processMappings, runtimeAddress } from '../link/process-files.js';
 import { attachUprobe } from '../link/uprobe.js';
+import { attachUprobeMulti } from '../link/uprobe-multi.js';
 import { executablePath, openExecutable } from '../link/user-symbols.js';
 import { nearest } from '../nearest.js';
 import type { ProgramHandle } from '../program/program-handle.js';
 import { parseUsdtArguments } from './usdt-arguments.js';
+import { takesAllPlaces } from './usdt-links.js';
 import { probesOf, type UsdtProbe } from './usdt-probes.js';
 import { encodeUsdtSpec, type UsdtSpecs } from './usdt-specs.js';
 
@@ -30,7 +32,8 @@ export interface UsdtOptions extends PerfAttachOptions {
 }
 
 /**
- * Attaches to all places of a static probe. The program reads the arguments by `bpf_usdt_arg()` of include/weir/usdt.bpf.h, or of libbpf's
+ * Attaches to all places of a static probe: by one bpf_link, if the program was loaded from its section on a kernel that has such (6.10), else
+ * by a probe for each. The program reads the arguments by `bpf_usdt_arg()` of include/weir/usdt.bpf.h, or of libbpf's
  * usdt.bpf.h, if the process that loaded it attaches it; those that lie where no program can read, such as in floating point registers, give
  * -EINVAL. A probe's semaphore is raised while it is attached.
  * @param target Default: what the program's section names, `usdt/PATH:PROVIDER:NAME`.
@@ -47,7 +50,9 @@ export function attachUsdt(
   const places = placesOf(program, path, target, options);
   const parts: Disposable[] = [];
   try {
-    const descriptors = places.flatMap((place) => attachTo(program, path, place, options, parts));
+    const descriptors = takesAllPlaces(program)
+      ? attachToAll(program, path, places, options, parts)
+      : places.flatMap((place) => attachTo(program, path, place, options, parts));
     return new UsdtLink(parts, descriptors);
   } catch (error) {
     undo(parts);
@@ -84,7 +89,7 @@ function placesOf(
   const probes = probesOf(file);
   const places = probes.filter((probe) => probe.provider === provider && probe.name === name);
   if (places.length === 0) throw new EbpfError(missing(path, `${provider}:${name}`, probes));
-  if (program.usdt === undefined || hasCookies(options)) return places;
+  if (program.usdt === undefined || takesAllPlaces(program) || hasCookies(options)) return places;
   if (file.hasFixedAddresses) return places.map((place) => ({ ...place, runtime: place.address }));
   return runtimePlaces(path, places, options.pid);
 }
@@ -136,6 +141,29 @@ function attachTo(
     ...(features === undefined ? {} : { features }),
     ...(identity === undefined ? {} : { cookie: identity }),
     ...(place.semaphoreOffset === undefined ? {} : { refCounterOffset: place.semaphoreOffset }),
+  });
+  parts.push(link);
+  return link.descriptors ?? [];
+}
+
+/** Attaches to all places by one link; as {@link attachTo}. */
+function attachToAll(
+  program: ProgramHandle,
+  path: string,
+  places: readonly Place[],
+  { pid, cookie }: UsdtOptions,
+  parts: Disposable[],
+): readonly number[] {
+  const { usdt } = program;
+  const identities = places.map((place) =>
+    usdt === undefined ? (cookie ?? 0n) : specFor(usdt, place, cookie ?? 0n, parts)!,
+  );
+  const link = attachUprobeMulti(program, path, {
+    offsets: places.map(({ offset }) => offset),
+    cookies: identities,
+    refCounterOffsets: places.map(({ semaphoreOffset = 0 }) => semaphoreOffset),
+    retprobe: false,
+    ...(pid === undefined ? {} : { pid }),
   });
   parts.push(link);
   return link.descriptors ?? [];

@@ -1,4 +1,5 @@
 /** Which tests a kernel can run, by the feature table. */
+import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { TestContext } from 'node:test';
 import { Kind } from '../../src/btf/types.js';
@@ -14,6 +15,13 @@ import { requireFeature } from './require.js';
 /** Features that a kernel of any version may be built without, or deny, and how that shows apart from their probes. */
 const withheld: ReadonlyMap<FeatureName, { readonly reason: string; isWithheld(): boolean }> = new Map([
   ['kernel_btf', { reason: 'built without CONFIG_DEBUG_INFO_BTF', isWithheld: () => true }],
+  [
+    'lsm',
+    {
+      reason: 'its security modules do not include bpf',
+      isWithheld: () => !securityModules().includes('bpf'),
+    },
+  ],
   ['kprobes', { reason: 'built without CONFIG_KPROBES', isWithheld: () => lacks('register_kprobe') }],
   ['kprobe_multi', { reason: 'built without CONFIG_FPROBE', isWithheld: () => lacks('register_fprobe_ips') }],
   ['fentry', withoutTrampolines(AttachType.traceFentry)],
@@ -25,6 +33,11 @@ function withoutTrampolines(attachType: number) {
   if (process.arch === 'arm64' && !kernelAtLeast('6.4'))
     return { reason: 'arm64 attaches trampolines since 6.4', isWithheld: () => true };
   return { reason: 'its policy denies trampolines', isWithheld: () => denies(attachType) };
+}
+
+function securityModules(): string[] {
+  const path = '/sys/kernel/security/lsm';
+  return existsSync(path) ? readFileSync(path, 'utf8').trim().split(',') : [];
 }
 
 function lacks(symbol: string): boolean {

@@ -49,6 +49,10 @@ export const addresses = { fire: textAddress + fire, idle: textAddress + idleSta
 /** Values of the arguments of `weir:counted`; a fifth one is in a floating point register. */
 export const argumentValues = { first: -7n, second: 0x1122334455667788n, third: 42n, fourth: -5n } as const;
 
+/** Where the argument of `weir:twice` is at each of its two places: constants, 40 and 2. */
+export const twiceArguments =
+  process.arch === 'arm64' ? (['4@40', '8@2'] as const) : (['4@$40', '8@$2'] as const);
+
 /** The file's bytes. */
 export function probedProgram(options: ProbedOptions = {}): Buffer {
   const sections: {
@@ -146,6 +150,9 @@ function probeNotes(moved: number): Buffer {
   return Buffer.concat([
     probe('counted', textAddress + counted, data.semaphore, probedCode.places),
     probe('plain', textAddress + plain, 0, ''),
+    // The program passes by the first place unless the semaphore is raised.
+    probe('twice', textAddress + counted, data.semaphore, twiceArguments[0]),
+    probe('twice', textAddress + plain, 0, twiceArguments[1]),
   ]);
 }
 

@@ -78,6 +78,7 @@ int on_route_received(struct __sk_buff *skb)
 SEC("?lwt_seg6local")
 int on_segment(struct __sk_buff *skb)
 {
+	__sync_fetch_and_add(&routed, 1);
 	return BPF_DROP;
 }
 

@@ -20,6 +20,23 @@ int on_raw(void *ctx)
 	return 0;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 64);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, 16 * sizeof(__u64));
+} stacks SEC(".maps");
+
+__s64 stack;
+
+SEC("?raw_tp/sys_enter")
+int on_stack(void *ctx)
+{
+	if (ours())
+		stack = bpf_get_stackid(ctx, &stacks, 0);
+	return 0;
+}
+
 SEC("tp_btf/sys_enter")
 int on_btf(unsigned long long *ctx)
 {

@@ -5,7 +5,7 @@
 #include "../../../include/weir/usdt.bpf.h"
 
 __u64 calls, returns, many, both, counted, plain;
-__s64 first, second, third, fourth, cookie;
+__s64 first, second, third, fourth, cookie, sum;
 __s32 count, unreadable, absent;
 
 SEC("?uprobe")
@@ -49,6 +49,14 @@ int BPF_USDT(on_counted, int a, __u64 b, int c, __s64 d)
 	cookie = bpf_usdt_cookie(ctx);
 	unreadable = bpf_usdt_arg(ctx, 4, &value);
 	absent = bpf_usdt_arg(ctx, 5, &value);
+	__sync_fetch_and_add(&counted, 1);
+	return 0;
+}
+
+SEC("?usdt")
+int BPF_USDT(on_twice, int a)
+{
+	__sync_fetch_and_add(&sum, a);
 	__sync_fetch_and_add(&counted, 1);
 	return 0;
 }
