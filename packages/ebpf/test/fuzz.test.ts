@@ -22,7 +22,7 @@ describe('damaged files', () => {
       refused < (cases * 9) / 10,
       `${refused} were refused: the damage does not reach the deeper layers`,
     );
-    assert.ok(slowest < 200, `${slowestCase} took ${slowest} ms`);
+    assert.ok(slowest <= 200, `${slowestCase} took ${slowest} ms`);
   });
 
   it('are refused at whatever length they are cut', () => {

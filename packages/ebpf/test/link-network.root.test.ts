@@ -299,16 +299,15 @@ describe('cgroups', () => {
       });
     });
 
-    it(`change what is written to a setting, and refuse it, by ${how}`, async (t) => {
+    it(`refuse a value of a setting by ${how}`, async (t) => {
       if (how === 'bpf_link' && !hasFeatures(t, 'cgroup_link')) return;
       const setting = '/proc/sys/net/ipv4/ip_default_ttl';
-      const read = () => readFileSync(setting, 'utf8').trim();
       await whileAttached(['on_setting'], (attached) => {
-        writeFileSync(setting, '65');
-        assert.equal(read(), attached ? '66' : '65');
-        if (attached) assert.throws(() => writeFileSync(setting, '64'), { code: 'EPERM' });
-        else writeFileSync(setting, '64');
-        assert.equal(read(), attached ? '66' : '64');
+        const write = (value: string) => () => writeFileSync(setting, value);
+        if (attached) assert.throws(write('66'), { code: 'EPERM' });
+        else write('66')();
+        write('65')();
+        assert.equal(readFileSync(setting, 'utf8').trim(), '65');
       });
     });
 

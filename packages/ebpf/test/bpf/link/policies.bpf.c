@@ -17,17 +17,15 @@ int on_device(struct bpf_cgroup_dev_ctx *ctx)
 	return (ctx->access_type & 0xffff) != BPF_DEVCG_DEV_CHAR || ctx->major != 1 || ctx->minor != 7;
 }
 
-/* Lets every setting be read. Writes 66 in the place of 65, and refuses other values. */
+/* Lets every setting be read, and no other value than 65 be written. */
 SEC("?cgroup/sysctl")
 int on_setting(struct bpf_sysctl *ctx)
 {
-	char value[8] = {}, other[] = "66";
+	char value[8] = {};
 
 	if (!ctx->write)
 		return 1;
-	if (bpf_sysctl_get_new_value(ctx, value, sizeof(value)) < 0 || value[0] != '6' || value[1] != '5')
-		return 0;
-	return bpf_sysctl_set_new_value(ctx, other, 2) == 0;
+	return bpf_sysctl_get_new_value(ctx, value, sizeof(value)) > 0 && value[0] == '6' && value[1] == '5';
 }
 
 static __always_inline int *receive_buffer(struct bpf_sockopt *ctx)
