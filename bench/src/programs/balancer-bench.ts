@@ -1,7 +1,7 @@
 /**
  * Measures the nanoseconds that the balancer's program takes for a packet, on this machine's own kernel:
  *
- *     node bench/dist/src/balancer-bench.js [--rounds N] [--json]
+ *     node bench/dist/src/programs/balancer-bench.js [--rounds N] [--json]
  *
  * Needs root. Runs on one CPU. BPF_PROG_TEST_RUN hands a program its own output in the second round, so a prologue puts
  * the packet back and varies the flow, and then tail-calls. What that costs is subtracted: where the measured program adds
@@ -10,8 +10,8 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { Balancer, type BalancerOptions, type ServiceFlag } from '@weir/balancer';
+import { median } from '../statistics.js';
 import { FRAME, type PacketSample, ProgramMeasure } from './program-measure.js';
-import { median } from './statistics.js';
 
 const CPU = 0;
 const VIP4 = [198, 51, 100, 1];

@@ -1,7 +1,7 @@
 /**
  * Measures what the programs on reals take, on this machine's own kernel:
  *
- *     node bench/dist/src/real-bench.js [--rounds N] [--cgroup FOLDER] [--json]
+ *     node bench/dist/src/programs/real-bench.js [--rounds N] [--cgroup FOLDER] [--json]
  *
  * `weir balance decapsulate`: nanoseconds a packet, by test runs. `weir balance server-id`: runs and nanoseconds of a
  * connection, and of a MiB that a client sends, by the kernel's statistics, in a cgroup of its own on loopback. Needs root.
@@ -13,8 +13,8 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { attachCgroup, Collection, enableStats, type Program, parseObject, setGlobal } from '@weir/ebpf';
+import { median } from '../statistics.js';
 import { FRAME, ProgramMeasure } from './program-measure.js';
-import { median } from './statistics.js';
 
 const CPU = 0;
 const REPEAT = 2 ** 20;
@@ -32,7 +32,9 @@ interface Figure {
 }
 
 function readObject(name: string) {
-  return parseObject(readFileSync(new URL(`../../../packages/balancer/bpf/${name}.bpf.o`, import.meta.url)));
+  return parseObject(
+    readFileSync(new URL(`../../../../packages/balancer/bpf/${name}.bpf.o`, import.meta.url)),
+  );
 }
 
 type Outer = 'none' | 'ipip' | 'gue' | 'gre';

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { type ArrayMap, Collection, type DescriptorMap, type Program, parseObject } from '@weir/ebpf';
 
-const OBJECT = new URL('../../../packages/balancer/bpf/measure.bpf.o', import.meta.url);
+const OBJECT = new URL('../../../../packages/balancer/bpf/measure.bpf.o', import.meta.url);
 /** Bytes of each frame. */
 export const FRAME = 128;
 
