@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { FormatError } from '@weir/ebpf/errors';
-import { isWritable, refuseNewPrivileges } from '@weir/ebpf/sys';
+import { giveBackLargeBlocks, isWritable, refuseNewPrivileges } from '@weir/ebpf/sys';
 import { parseTarget } from '@weir/history/clickhouse/target';
 import { parseServeConfig, type ServeConfig } from '@weir/server/config';
 import {
@@ -60,8 +60,12 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
   if (host.ownsProcess) inlineLess();
   const tracing = await host.loadTracer();
   host.avoidWaiting?.(isWritable);
-  // All threads of the server inherit it.
-  if (host.ownsProcess) refuseNewPrivileges();
+  if (host.ownsProcess) {
+    // All threads of the server inherit it.
+    refuseNewPrivileges();
+    // Batches are such blocks: while the server is slow, many wait.
+    giveBackLargeBlocks();
+  }
   const btf = await requestedTypes(flags.btf, tracing);
   const config = serveConfig(flags);
   // Before folders are made for it: a refusal of those would not be what is in the way.

@@ -50,6 +50,8 @@ export interface Ffi {
   address(buffer: Uint8Array): number;
   /** A buffer over existing memory, without a copy. Touching it after the memory is gone kills the process. */
   view(address: number, length: number): ArrayBuffer;
+  /** Calls mallopt(3). False where the C library has none, or refuses. */
+  mallopt(parameter: number, value: number): boolean;
   /** A stopped handle for an epoll descriptor. Any other kind of descriptor may abort the process. */
   poll(epollFd: number): PollHandle;
 }
@@ -166,6 +168,14 @@ function createFfi(koffi: Koffi): Ffi {
       }),
     address: (buffer) => Number(koffi.address(buffer)),
     view: (address, length) => koffi.view(BigInt(address), length),
+    mallopt(parameter, value) {
+      try {
+        return Number(library.func('mallopt', 'int', ['int', 'int'])(parameter, value)) === 1;
+      } catch {
+        // musl has none.
+        return false;
+      }
+    },
     poll: (epollFd) => createPollHandle(koffi, epollFd),
   };
 }

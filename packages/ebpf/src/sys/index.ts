@@ -37,6 +37,7 @@ export type { WaitOptions } from './epoll.js';
 export { Fd } from './fd.js';
 export type { SyscallArgument } from './ffi.js';
 export { readSmallFile } from './files.js';
+export { giveBackLargeBlocks } from './large-blocks.js';
 export { limitCapabilities, refuseNewPrivileges } from './limit-capabilities.js';
 export { tryLock } from './lock.js';
 export { type MemlockLimit, raiseMemlock } from './memlock.js';

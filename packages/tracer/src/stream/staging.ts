@@ -15,7 +15,7 @@ const BLOCK_BITS = 12;
 /** Events in a block. */
 const BLOCK = 1 << BLOCK_BITS;
 /** A larger pool is given up once it is empty. */
-const KEPT_BLOCKS = 16;
+const KEPT_BLOCKS = 4;
 
 /** Memory with events, {@link EVENT_STRIDE} bytes apart. */
 export interface EventBlock {
