@@ -14,17 +14,17 @@ struct stack {
 	__u64 frames[MAX_FRAMES] __attribute__((btf_decl_tag("bigint")));
 };
 
-/* The kernel keeps each distinct stack once, by a number. */
+/* The kernel keeps each distinct stack once, by a number. Two whose hashes are alike want one place, and the first has it: there is room for more. */
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 16384);
 	__type(key, __u32);
 	__type(value, struct stack);
 } stacks SEC(".maps");
 
 struct place {
 	__u32 pid;
-	__s32 kernel_stack; /* negative where there is none, or no room for it */
+	__s32 kernel_stack; /* negative where there is none; -EEXIST where another stack has its place */
 	__s32 user_stack;
 	char comm[TASK_COMM_LEN];
 };

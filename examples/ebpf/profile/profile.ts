@@ -29,7 +29,9 @@ export async function* profile({
     yield `${count} x ${comm} ${pid}`;
     for (const address of frames(kernelStack))
       yield `  kernel  ${kernelSymbols().functionAround(address)?.name ?? hex(address)}`;
+    if (kernelStack === notKept) yield '  kernel  a stack that there was no place for';
     for (const address of frames(userStack)) yield `  process ${hex(address)}`;
+    if (userStack === notKept) yield '  process a stack that there was no place for';
   }
 
   function frames(stack: number): readonly bigint[] {
@@ -37,6 +39,9 @@ export async function* profile({
     return [...(addresses ?? [])].filter((address) => address !== 0n);
   }
 }
+
+/** -EEXIST. All stacks that were not kept have this for their number, and so they are counted together. */
+const notKept = -17;
 
 function hex(address: bigint): string {
   return `0x${address.toString(16)}`;

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { KernelModules } from '../src/btf/modules.js';
-import { BtfBuilder, FormatError, Kind, SyscallError } from '../src/index.js';
+import { BtfBuilder, FormatError, Kind, SyscallError, UnsupportedError } from '../src/index.js';
+import { kernelOps, structMemberTarget } from '../src/load/kernel-ops.js';
+import { ModuleTypes } from '../src/load/module-types.js';
 import { splitBlob } from './support/split-btf.js';
 
 const root = mkdtempSync(join(tmpdir(), 'weir-modules-'));
@@ -56,4 +58,46 @@ test('types that cannot be read are an error, and a kernel without any has none'
   const modules = new KernelModules(base(), path);
   assert.throws(() => [...modules.all()], SyscallError);
   assert.deepEqual([...new KernelModules(base(), join(root, 'nothing')).all()], []);
+});
+
+test('a struct of functions is found in the module that has it, and named by the descriptor of its types', () => {
+  const builder = new BtfBuilder();
+  const pointer = builder.add({ kind: Kind.ptr, name: '', typeId: 0 });
+  const ops = builder.addStruct('weir_ops', 16, [
+    { name: 'first', typeId: pointer, offset: 0 },
+    { name: 'second', typeId: pointer, offset: 8 },
+  ]);
+  const common = builder.addStruct('bpf_struct_ops_common', 8, []);
+  const value = builder.addStruct('bpf_struct_ops_weir_ops', 128, [
+    { name: 'common', typeId: common, offset: 0 },
+    { name: 'data', typeId: ops, offset: 64 },
+  ]);
+  const btf = builder.build();
+  const descriptor = 77;
+  // No module of Debian's kernels has such a struct: this one stands in for a module's types in the kernel.
+  class OneModule extends ModuleTypes {
+    override get modules() {
+      const find = (name: string, kind: number) => {
+        const typeId = btf.find(name, kind);
+        return typeId === undefined ? undefined : { module: 'weir', typeId };
+      };
+      return { find, get: () => btf } as unknown as KernelModules;
+    }
+    override open(): number {
+      return descriptor;
+    }
+  }
+  const modules = new OneModule();
+  const found = kernelOps('weir_ops___flavour', modules);
+  assert.deepEqual(
+    [found.btfFd, found.typeId, found.valueTypeId, found.valueSize, found.dataOffset],
+    [descriptor, ops, value, 128, 64],
+  );
+  const program = { name: 'mine', structMember: { struct: 'weir_ops', member: 'second' } };
+  assert.deepEqual(structMemberTarget(program as Parameters<typeof structMemberTarget>[0], modules), {
+    attachBtfId: ops,
+    expectedAttachType: 1,
+    attachBtfObjFd: descriptor,
+  });
+  assert.throws(() => kernelOps('weir_none', modules), UnsupportedError);
 });
