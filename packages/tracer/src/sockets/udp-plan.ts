@@ -32,7 +32,7 @@ const consequences: Readonly<Record<UdpMechanism, string | undefined>> = {
   fentry: undefined,
   kprobe: undefined,
   cgroup:
-    'UDP is counted by packets: what arrives at a socket counts as received, whether it is read or not, and the process is known only for sockets that were created after the start',
+    'UDP is counted by packets: what arrives at a socket counts as received, whether it is read or not, and the process is known only for sockets that were created after the start; to send and receive a datagram takes some 0.8 µs longer',
 };
 
 const ownCgroupsOnly = {
