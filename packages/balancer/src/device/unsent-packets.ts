@@ -48,6 +48,7 @@ export class UnsentPackets implements Disposable {
     return readUnsent(new DataView(bytes.buffer, bytes.byteOffset), 0);
   }
 
+  /** Ends the count. */
   [Symbol.dispose](): void {
     for (const link of this.#links.splice(0)) link[Symbol.dispose]();
     this.#collection[Symbol.dispose]();
