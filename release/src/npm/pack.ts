@@ -1,9 +1,11 @@
 /** Tarballs as `npm publish` would send them. */
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { repository, run } from '@weir/lab';
 import { publishedPackages } from './published.js';
+import { withPlainModes } from './tar-modes.js';
 
 /**
  * Packs every published package into a folder, from what is compiled, and returns the paths of the tarballs by name of the package.
@@ -18,5 +20,9 @@ export async function packAll(into: string): Promise<Map<string, string>> {
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', into, ...workspaces];
   const output = (await run('npm', args, { cwd: repository })).toString();
   const packed = JSON.parse(output) as { name: string; filename: string }[];
-  return new Map(packed.map(({ name, filename }) => [name, join(into, filename)]));
+  const tarballs = new Map(packed.map(({ name, filename }) => [name, join(into, filename)]));
+  // npm takes modes from the checkout, where they are what the umask left of them.
+  for (const path of tarballs.values())
+    writeFileSync(path, gzipSync(withPlainModes(gunzipSync(readFileSync(path))), { level: 9 }));
+  return tarballs;
 }
