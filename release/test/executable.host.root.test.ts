@@ -112,8 +112,8 @@ describe('the executable', () => {
         export PATH=/bin:/weir; mkdir /tmp/h; : >/tmp/log
         weir serve --folder /tmp/h >/tmp/log 2>&1 & server=$!
         until busybox grep -q remembers /tmp/log; do kill -0 $server || { cat /tmp/log >&2; exit 1; }; busybox sleep 0.1; done
-        busybox nc -l -p 4242 </dev/null >/dev/null & busybox sleep 0.5
-        busybox nc 127.0.0.1 4242 </dev/null
+        busybox nc -l -p 4242 </dev/null >/dev/null &
+        until busybox nc 127.0.0.1 4242 </dev/null 2>/dev/null; do busybox sleep 0.1; done
         until weir query --folder /tmp/h 2>/dev/null | busybox grep -q 4242; do kill -0 $server || exit 1; busybox sleep 0.5; done
         busybox wget -q -O - http://127.0.0.1:9436/
         kill $server; wait $server`);
