@@ -128,7 +128,8 @@ describe('libbpf and this library', () => {
         assert.throws(() => Collection.load(spec), `libbpf cannot load it:\n${log.slice(-2000)}`);
         return;
       }
-      using collection = Collection.load(spec);
+      // libbpf 1.1 attaches static probes one place at a time, where another helper gives the cookie.
+      using collection = Collection.load(spec, { features: features.without('uprobe_multi') });
       assert.deepEqual([...collection.programs.keys()].sort(), readdirSync(pins).sort());
       for (const program of collection.programs.values()) {
         using theirs = Program.openPinned(join(pins, program.name));

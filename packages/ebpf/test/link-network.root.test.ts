@@ -326,7 +326,7 @@ describe('cgroups', () => {
 
   it('run security hooks for their sockets', async (t) => {
     if (!hasFeatures(t, 'lsm') || !requireKernel(t, 'BPF_LSM_CGROUP', '6.0')) return;
-    using collection = load('link/policies', 'on_bind');
+    using collection = load('link/hooks', 'on_bind');
     await inCgroup(async (cgroup) => {
       const bind = async (): Promise<void> => {
         const socket = createSocket('udp4').bind(0, '127.0.0.1');

@@ -307,7 +307,7 @@ describe('trampolines', () => {
 describe('security hooks', () => {
   it('refuse what a program refuses', (t) => {
     if (!hasFeatures(t, 'lsm')) return;
-    using collection = load('link/policies', 'on_nice');
+    using collection = load('link/hooks', 'on_nice');
     const home = getPriority();
     const descriptors = openDescriptors();
     try {

@@ -5,6 +5,8 @@
 
 /* Each program of an order adds its digit. */
 __u64 order, routed, filtered, left, dissected, acted;
+/* The process whose niceness is looked at. */
+const volatile __u32 target;
 /* The process whose test runs end with another result. */
 __u32 changed_process;
 
@@ -122,6 +124,22 @@ int on_primary(struct __sk_buff *skb)
 
 SEC("?lirc_mode2")
 int on_pulse(unsigned int *sample)
+{
+	return 0;
+}
+
+/* Refuses the niceness 7: the arguments are the task, the niceness, and what the hook before it answered. */
+SEC("?lsm/task_setnice")
+int on_nice(unsigned long long *ctx)
+{
+	if (bpf_get_current_pid_tgid() >> 32 == target && (int)ctx[1] == 7)
+		return -1; /* EPERM */
+	return (int)ctx[2];
+}
+
+/* Refuses an address to sockets of the cgroup. */
+SEC("?lsm_cgroup/socket_bind")
+int on_bind(unsigned long long *ctx)
 {
 	return 0;
 }

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-// Programs that refuse or change what the processes of a cgroup ask for, and the security hooks.
+// Programs that refuse or change what the processes of a cgroup ask for.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#define EPERM 1
 /* include/uapi/asm-generic/socket.h */
 #define SOL_SOCKET 1
 #define SO_RCVBUF 8
 
-const volatile __u32 target;
-
 /* Refuses /dev/full. */
-SEC("?cgroup/dev")
+SEC("cgroup/dev")
 int on_device(struct bpf_cgroup_dev_ctx *ctx)
 {
 	return (ctx->access_type & 0xffff) != BPF_DEVCG_DEV_CHAR || ctx->major != 1 || ctx->minor != 7;
 }
 
 /* Lets every setting be read, and no other value than 65 be written. */
-SEC("?cgroup/sysctl")
+SEC("cgroup/sysctl")
 int on_setting(struct bpf_sysctl *ctx)
 {
 	char value[8] = {};
@@ -38,7 +35,7 @@ static __always_inline int *receive_buffer(struct bpf_sockopt *ctx)
 }
 
 /* No receive buffer is set to more than 20,000 bytes. */
-SEC("?cgroup/setsockopt")
+SEC("cgroup/setsockopt")
 int on_set(struct bpf_sockopt *ctx)
 {
 	int *size = receive_buffer(ctx);
@@ -49,7 +46,7 @@ int on_set(struct bpf_sockopt *ctx)
 }
 
 /* Processes get what they set, and not twice as much. */
-SEC("?cgroup/getsockopt")
+SEC("cgroup/getsockopt")
 int on_get(struct bpf_sockopt *ctx)
 {
 	int *size = receive_buffer(ctx);
@@ -57,22 +54,6 @@ int on_get(struct bpf_sockopt *ctx)
 	if (size)
 		*size >>= 1;
 	return 1;
-}
-
-/* Refuses the niceness 7: the arguments are the task, the niceness, and what the hook before it answered. */
-SEC("?lsm/task_setnice")
-int on_nice(unsigned long long *ctx)
-{
-	if (bpf_get_current_pid_tgid() >> 32 == target && (int)ctx[1] == 7)
-		return -EPERM;
-	return (int)ctx[2];
-}
-
-/* Refuses an address to sockets of the cgroup. */
-SEC("?lsm_cgroup/socket_bind")
-int on_bind(unsigned long long *ctx)
-{
-	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

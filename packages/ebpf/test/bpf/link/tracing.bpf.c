@@ -29,7 +29,7 @@ struct {
 
 __s64 stack;
 
-SEC("?raw_tp/sys_enter")
+SEC("raw_tp/sys_enter")
 int on_stack(void *ctx)
 {
 	if (ours())
