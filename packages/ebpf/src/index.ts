@@ -12,7 +12,7 @@ export type { CoreResult } from './btf/core/relocate.js';
 export type { CoreKind, CoreRelocation, FuncInfo, LineInfo } from './btf/ext.js';
 export { kernelBtf } from './btf/kernel.js';
 export { btfFromId, btfIds, type LoadedBtf } from './btf/loaded.js';
-export { Btf } from './btf/parse.js';
+export { Btf, type ParseBtfOptions } from './btf/parse.js';
 export type * from './btf/types.js';
 export { Kind, Linkage } from './btf/types.js';
 export {

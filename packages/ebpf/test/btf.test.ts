@@ -263,22 +263,50 @@ test('names are found with and without flavours, whatever underscores they have'
     'sock',
     'sock___old',
     'sock___',
+    'sock___a___b',
+    'sock___a',
     '___sock',
-
+    'größe',
+    'größe___x',
+    'a.b+',
+    'lock',
     'a___b',
     '_____x',
     'x__y',
     'x____y',
     'x',
   ];
-  const btf = Btf.parse(encodeTypes(names.map((name) => ({ kind: Kind.fwd, name, union: false }) as const)));
-  for (const wanted of [...names, 'a', 'y', 'b']) {
-    const same = names.flatMap((name, index) => (name === wanted ? [index + 1] : []));
-    assert.deepEqual(btf.typesByName(wanted), same, wanted);
-    const essential = names.flatMap((name, index) =>
-      essentialName(name) === essentialName(wanted) ? [index + 1] : [],
-    );
-    assert.deepEqual(btf.typesByEssentialName(wanted), essential, wanted);
+  // Twice each, with the same strings, and so many that a search goes through them in parts.
+  const many = Array.from({ length: 12_000 }, (_, i) => `type_${i}`);
+  const all = [...names, ...many, ...names];
+  const blob = encodeTypes(all.map((name) => ({ kind: Kind.fwd, name, union: false }) as const));
+  const wanted = [...names, 'a', 'y', 'b', 'type_11999', 'type_1200'];
+  const search = () => Btf.parse(blob, undefined, { deduplicated: true });
+  const expecting = search();
+  expecting.expectNames(wanted);
+  const ids = (fits: (name: string) => boolean) =>
+    all.flatMap((name, index) => (fits(name) ? [index + 1] : []));
+  for (const name of wanted) {
+    const [same, essential] = [
+      ids((each) => each === name),
+      ids((each) => essentialName(each) === essentialName(name)),
+    ];
+    for (const btf of [Btf.parse(blob), search(), expecting]) {
+      assert.deepEqual(btf.typesByName(name), same, name);
+      assert.deepEqual(btf.typesByEssentialName(name), essential, name);
+      assert.deepEqual(btf.typesByName(name), same, name);
+    }
+  }
+});
+
+test('names are found where so many are asked for that they are indexed after all', () => {
+  const names = Array.from({ length: 40 }, (_, i) => `type_${i}${i % 3 === 0 ? '___old' : ''}`);
+  const blob = encodeTypes(names.map((name) => ({ kind: Kind.fwd, name, union: false }) as const));
+  const btf = Btf.parse(blob, undefined, { deduplicated: true });
+  for (const [index, name] of names.entries()) {
+    assert.deepEqual(btf.typesByName(name), [index + 1]);
+    assert.deepEqual(btf.typesByEssentialName(name), [index + 1]);
+    assert.deepEqual(btf.typesByName(`no_${name}`), []);
   }
 });
 

@@ -192,6 +192,18 @@ test('generated columns hold the values that decoded objects hold', () => {
   assert.throws(() => columns.push(view, 0), OptionError);
   columns.clear();
   assert.equal(columns.length, 0);
+  const stride = sample.sizeofEvent + 8;
+  const run = dirtyView(2 * stride);
+  sample.writeEvent(run, 0, event);
+  sample.writeEvent(run, stride, { ...event, pid: 9, comm: 'second' });
+  columns.pushRun(run, 0, 2, stride);
+  assert.deepEqual([...columns.pid], [0xffffffff, 9]);
+  assert.deepEqual(columns.comm, ['größe', 'second']);
+  assert.throws(() => columns.pushRun(run, 0, 1, stride), OptionError);
+  assert.equal(columns.length, 2);
+  columns.clear();
+  assert.throws(() => columns.pushRun(run, 0, 3, 0), OptionError);
+  assert.equal(columns.length, 0);
 
   const other = dirtyView(sample.sizeofEverything);
   sample.writeEverything(other, 0, everything);

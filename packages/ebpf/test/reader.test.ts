@@ -259,6 +259,64 @@ test('ring buffer: runs are bounded by the limit, by a position, and by records 
   assert.equal(walker.ready(), true);
 });
 
+test('ring buffer: runs that are drained make room, and of one whose consumer throws the first record is consumed', () => {
+  const ring = new FakeRing(1024);
+  const walker = new RingWalker(ring);
+  const add = (byte: number, length = 8) =>
+    ring.submit(ring.reserve(new Uint8Array(length).fill(byte))!, length);
+  for (const byte of [1, 2, 3, 4]) add(byte);
+  ring.discard(ring.reserve(new Uint8Array(8))!, 8);
+  add(5, 24);
+  const found: number[] = [];
+  const onRun = (view: DataView, offset: number, count: number, stride: number) => {
+    for (let i = 0; i < count; i++) {
+      const byte = view.getUint8(offset + i * stride);
+      if (byte === 2 && !found.includes(0)) {
+        found.push(0);
+        throw new Error('consumer');
+      }
+      found.push(byte);
+    }
+  };
+  assert.equal(walker.drainRuns(onRun, 1), 1);
+  assert.equal(ring.consumed, 16n);
+  assert.throws(() => walker.drainRuns(onRun, 10), /consumer/);
+  assert.equal(ring.consumed, 32n);
+  assert.deepEqual(walker.statistics, { records: 2, bytes: 16, discarded: 0 });
+  assert.equal(walker.drainRuns(onRun, 10), 3);
+  assert.deepEqual(found, [1, 0, 3, 4, 5]);
+  assert.equal(ring.consumed, ring.produced);
+  assert.deepEqual(walker.statistics, { records: 5, bytes: 56, discarded: 1 });
+  assert.equal(walker.drainRuns(onRun, 10), 0);
+});
+
+test('ring buffer: drained runs come out as they went in, over every wrap', () => {
+  const random = randomSource(7);
+  const ring = new FakeRing(512);
+  const walker = new RingWalker(ring);
+  const sent: number[] = [];
+  const came: number[] = [];
+  for (let step = 0; step < 3000; step++) {
+    const length = random() < 0.8 ? 8 : 20;
+    const place = ring.reserve(new Uint8Array(length).fill(step & 0xff));
+    if (place === undefined || random() < 0.05) {
+      walker.drainRuns(
+        (view, offset, count, stride) => {
+          for (let i = 0; i < count; i++) came.push(view.getUint8(offset + i * stride));
+        },
+        1 + Math.floor(random() * 40),
+      );
+    }
+    if (place === undefined) continue;
+    ring.submit(place, length);
+    sent.push(step & 0xff);
+  }
+  walker.drainRuns((view, offset, count, stride) => {
+    for (let i = 0; i < count; i++) came.push(view.getUint8(offset + i * stride));
+  }, everything);
+  assert.deepEqual(came, sent);
+});
+
 /** The memory of a perf ring, written to as the kernel does. */
 class FakePerfRing {
   static readonly page = 4096;

@@ -74,14 +74,21 @@ export class EventColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
-    this.pid[i] = view.getUint32(offset, true);
-    this.ppid[i] = view.getUint32(offset + 4, true);
-    this.uid[i] = view.getUint32(offset + 8, true);
-    this.length2[i] = view.getUint32(offset + 12, true);
-    for (let j = 0; j < 256; j++) this.commandLine[i * 256 + j] = view.getUint8(offset + 16 + j);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.pid[i] = view.getUint32(offset, true);
+      this.ppid[i] = view.getUint32(offset + 4, true);
+      this.uid[i] = view.getUint32(offset + 8, true);
+      this.length2[i] = view.getUint32(offset + 12, true);
+      for (let j = 0; j < 256; j++) this.commandLine[i * 256 + j] = view.getUint8(offset + 16 + j);
+    }
+    this.length = end;
   }
 
   clear(): void {

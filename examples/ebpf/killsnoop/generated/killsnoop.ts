@@ -74,14 +74,21 @@ export class EventColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
-    this.pid[i] = view.getUint32(offset, true);
-    this.target[i] = view.getInt32(offset + 4, true);
-    this.signal[i] = view.getInt32(offset + 8, true);
-    this.result[i] = view.getInt32(offset + 12, true);
-    this.comm[i] = readString(view, offset + 16, 16);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.pid[i] = view.getUint32(offset, true);
+      this.target[i] = view.getInt32(offset + 4, true);
+      this.signal[i] = view.getInt32(offset + 8, true);
+      this.result[i] = view.getInt32(offset + 12, true);
+      this.comm[i] = readString(view, offset + 16, 16);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -138,11 +145,18 @@ export class SignalColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('SignalColumns: all ' + this.capacity + ' rows are taken');
-    this.target[i] = view.getInt32(offset, true);
-    this.signal[i] = view.getInt32(offset + 4, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('SignalColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.target[i] = view.getInt32(offset, true);
+      this.signal[i] = view.getInt32(offset + 4, true);
+    }
+    this.length = end;
   }
 
   clear(): void {

@@ -46,10 +46,17 @@ export class StackColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('StackColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 64; j++) this.frames[i * 64 + j] = view.getBigUint64(offset + j * 8, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('StackColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 64; j++) this.frames[i * 64 + j] = view.getBigUint64(offset + j * 8, true);
+    }
+    this.length = end;
   }
 
   clear(): void {

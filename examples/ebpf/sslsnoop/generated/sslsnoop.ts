@@ -75,14 +75,21 @@ export class EventColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
-    this.pid[i] = view.getUint32(offset, true);
-    this.length2[i] = view.getUint32(offset + 4, true);
-    this.comm[i] = readString(view, offset + 8, 16);
-    this.received[i] = view.getUint8(offset + 24);
-    for (let j = 0; j < 1024; j++) this.data[i * 1024 + j] = view.getUint8(offset + 25 + j);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.pid[i] = view.getUint32(offset, true);
+      this.length2[i] = view.getUint32(offset + 4, true);
+      this.comm[i] = readString(view, offset + 8, 16);
+      this.received[i] = view.getUint8(offset + 24);
+      for (let j = 0; j < 1024; j++) this.data[i * 1024 + j] = view.getUint8(offset + 25 + j);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -141,11 +148,18 @@ export class CallColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('CallColumns: all ' + this.capacity + ' rows are taken');
-    this.buffer[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.count[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('CallColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.buffer[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.count[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {

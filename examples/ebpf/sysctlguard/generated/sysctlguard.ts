@@ -96,13 +96,20 @@ export class EventColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
-    this.processPid[i] = view.getUint32(offset, true);
-    this.processComm[i] = readString(view, offset + 4, 16);
-    this.name[i] = readString(view, offset + 20, 64);
-    this.value[i] = readString(view, offset + 84, 64);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.processPid[i] = view.getUint32(offset, true);
+      this.processComm[i] = readString(view, offset + 4, 16);
+      this.name[i] = readString(view, offset + 20, 64);
+      this.value[i] = readString(view, offset + 84, 64);
+    }
+    this.length = end;
   }
 
   clear(): void {

@@ -134,18 +134,25 @@ export class EventColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 16; j++) this.endsLocalAddress[i * 16 + j] = view.getUint8(offset + j);
-    for (let j = 0; j < 16; j++) this.endsPeerAddress[i * 16 + j] = view.getUint8(offset + 16 + j);
-    this.endsLocalPort[i] = view.getUint16(offset + 32, true);
-    this.endsPeerPort[i] = view.getUint16(offset + 34, true);
-    this.pid[i] = view.getUint32(offset + 36, true);
-    this.comm[i] = readString(view, offset + 40, 16);
-    this.sent[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.received[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-    this.durationNs[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 16; j++) this.endsLocalAddress[i * 16 + j] = view.getUint8(offset + j);
+      for (let j = 0; j < 16; j++) this.endsPeerAddress[i * 16 + j] = view.getUint8(offset + 16 + j);
+      this.endsLocalPort[i] = view.getUint16(offset + 32, true);
+      this.endsPeerPort[i] = view.getUint16(offset + 34, true);
+      this.pid[i] = view.getUint32(offset + 36, true);
+      this.comm[i] = readString(view, offset + 40, 16);
+      this.sent[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+      this.received[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+      this.durationNs[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -211,12 +218,19 @@ export class ConnectionColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('ConnectionColumns: all ' + this.capacity + ' rows are taken');
-    this.began[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.pid[i] = view.getUint32(offset + 8, true);
-    this.comm[i] = readString(view, offset + 12, 16);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('ConnectionColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.began[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.pid[i] = view.getUint32(offset + 8, true);
+      this.comm[i] = readString(view, offset + 12, 16);
+    }
+    this.length = end;
   }
 
   clear(): void {

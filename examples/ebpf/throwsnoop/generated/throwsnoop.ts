@@ -122,12 +122,19 @@ export class BpfUsdtSpecColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('BpfUsdtSpecColumns: all ' + this.capacity + ' rows are taken');
-    this.args[i] = readElements(new Array<BpfUsdtArgSpec>(12), (i) => readBpfUsdtArgSpec(view, offset + i * 16));
-    this.usdtCookie[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-    this.argCnt[i] = view.getInt16(offset + 200, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('BpfUsdtSpecColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.args[i] = readElements(new Array<BpfUsdtArgSpec>(12), (i) => readBpfUsdtArgSpec(view, offset + i * 16));
+      this.usdtCookie[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+      this.argCnt[i] = view.getInt16(offset + 200, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -191,12 +198,19 @@ export class EventColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
-    this.pid[i] = view.getUint32(offset, true);
-    this.comm[i] = readString(view, offset + 4, 16);
-    this.type[i] = readString(view, offset + 20, 128);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.pid[i] = view.getUint32(offset, true);
+      this.comm[i] = readString(view, offset + 4, 16);
+      this.type[i] = readString(view, offset + 20, 128);
+    }
+    this.length = end;
   }
 
   clear(): void {

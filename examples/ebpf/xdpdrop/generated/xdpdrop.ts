@@ -89,11 +89,18 @@ export class CountersColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('CountersColumns: all ' + this.capacity + ' rows are taken');
-    this.packets[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.bytes[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('CountersColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.packets[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.bytes[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {

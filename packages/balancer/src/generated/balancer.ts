@@ -924,86 +924,93 @@ export class CpuColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('CpuColumns: all ' + this.capacity + ' rows are taken');
-    this.jiffies[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.windowNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.now[i] = view.getUint32(offset + 16, true);
-    this.newFlows[i] = view.getUint32(offset + 20, true);
-    this.captureTurn[i] = view.getUint32(offset + 24, true);
-    this.isLastHop[i] = view.getUint32(offset + 28, true);
-    this.isMiss[i] = view.getUint32(offset + 32, true);
-    this.reserved[i] = view.getUint32(offset + 36, true);
-    this.outcomeReason[i] = view.getUint32(offset + 40, true);
-    this.outcomeVip[i] = view.getUint32(offset + 44, true);
-    this.outcomeReal[i] = view.getUint32(offset + 48, true);
-    for (let j = 0; j < 4; j++) this.packetSource[i * 4 + j] = view.getUint32(offset + 56 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.packetSourceHalves[i * 2 + j] = view.getUint32(offset + 56 + j * 8, true) + view.getUint32(offset + 56 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 4; j++) this.packetDestination[i * 4 + j] = view.getUint32(offset + 72 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.packetDestinationHalves[i * 2 + j] = view.getUint32(offset + 72 + j * 8, true) + view.getUint32(offset + 72 + j * 8 + 4, true) * 4294967296;
-    this.packetSourcePort[i] = view.getUint16(offset + 88, true);
-    this.packetDestinationPort[i] = view.getUint16(offset + 90, true);
-    this.packetLength[i] = view.getUint16(offset + 92, true);
-    this.packetTransport[i] = view.getUint16(offset + 94, true);
-    this.packetProtocol[i] = view.getUint8(offset + 96);
-    this.packetIpv6[i] = view.getUint8(offset + 97);
-    this.packetTos[i] = view.getUint8(offset + 98);
-    this.packetFlags[i] = view.getUint8(offset + 99);
-    for (let j = 0; j < 2; j++) this.vipKeyAddress[i * 2 + j] = view.getUint32(offset + 104 + j * 8, true) + view.getUint32(offset + 104 + j * 8 + 4, true) * 4294967296;
-    this.vipKeyService[i] = view.getUint32(offset + 120, true);
-    this.vipKeyReserved[i] = view.getUint32(offset + 124, true);
-    this.countersPackets[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-    this.countersTransmitted[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-    this.countersRedirected[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-    this.countersDropped[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-    this.countersPassed[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
-    this.countersMalformed[i] = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
-    this.countersEcho[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
-    this.countersTooBig[i] = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
-    this.countersFlowHit[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-    this.countersFlowMissSyn[i] = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
-    this.countersFlowMissOther[i] = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
-    this.countersFlowStale[i] = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
-    this.countersFlowFallback[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
-    this.countersFlowFlood[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
-    this.countersGlobalHit[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-    this.countersPeerHit[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-    this.countersUdpMigrated[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-    this.countersSourceRouted[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-    this.countersEmptySlot[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-    this.countersEncapsulationFailed[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-    this.countersLocal[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-    this.countersDecapsulated[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-    this.countersLastHop[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-    this.countersNoNeighbour[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-    this.countersQuicId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
-    this.countersQuicInitial[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
-    this.countersQuicWithoutId[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
-    this.countersQuicUnknownId[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
-    this.countersQuicVersion1[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
-    this.countersQuicVersion2[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
-    this.countersQuicVersion3[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
-    this.countersServerId[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
-    this.countersServerWithoutId[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
-    this.countersServerUnknownId[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
-    this.countersStableUdp[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
-    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
-    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
-    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
-    this.countersNatCreated[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
-    this.countersNatExpired[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
-    this.countersNatYielded[i] = view.getUint32(offset + 448, true) + view.getUint32(offset + 452, true) * 4294967296;
-    this.countersNatExhausted[i] = view.getUint32(offset + 456, true) + view.getUint32(offset + 460, true) * 4294967296;
-    this.countersNatUnknown[i] = view.getUint32(offset + 464, true) + view.getUint32(offset + 468, true) * 4294967296;
-    this.countersNatLastHop[i] = view.getUint32(offset + 472, true) + view.getUint32(offset + 476, true) * 4294967296;
-    this.countersNatNoNextHop[i] = view.getUint32(offset + 480, true) + view.getUint32(offset + 484, true) * 4294967296;
-    this.countersNatReplies[i] = view.getUint32(offset + 488, true) + view.getUint32(offset + 492, true) * 4294967296;
-    this.countersNatReplyBytes[i] = view.getUint32(offset + 496, true) + view.getUint32(offset + 500, true) * 4294967296;
-    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 504 + i * 16));
-    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66040 + i * 16));
-    this.vipMisses[i] = readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328184 + i * 16));
-    this.realMisses[i] = readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393720 + i * 16));
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('CpuColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.jiffies[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.windowNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      this.now[i] = view.getUint32(offset + 16, true);
+      this.newFlows[i] = view.getUint32(offset + 20, true);
+      this.captureTurn[i] = view.getUint32(offset + 24, true);
+      this.isLastHop[i] = view.getUint32(offset + 28, true);
+      this.isMiss[i] = view.getUint32(offset + 32, true);
+      this.reserved[i] = view.getUint32(offset + 36, true);
+      this.outcomeReason[i] = view.getUint32(offset + 40, true);
+      this.outcomeVip[i] = view.getUint32(offset + 44, true);
+      this.outcomeReal[i] = view.getUint32(offset + 48, true);
+      for (let j = 0; j < 4; j++) this.packetSource[i * 4 + j] = view.getUint32(offset + 56 + j * 4, true);
+      for (let j = 0; j < 2; j++) this.packetSourceHalves[i * 2 + j] = view.getUint32(offset + 56 + j * 8, true) + view.getUint32(offset + 56 + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 4; j++) this.packetDestination[i * 4 + j] = view.getUint32(offset + 72 + j * 4, true);
+      for (let j = 0; j < 2; j++) this.packetDestinationHalves[i * 2 + j] = view.getUint32(offset + 72 + j * 8, true) + view.getUint32(offset + 72 + j * 8 + 4, true) * 4294967296;
+      this.packetSourcePort[i] = view.getUint16(offset + 88, true);
+      this.packetDestinationPort[i] = view.getUint16(offset + 90, true);
+      this.packetLength[i] = view.getUint16(offset + 92, true);
+      this.packetTransport[i] = view.getUint16(offset + 94, true);
+      this.packetProtocol[i] = view.getUint8(offset + 96);
+      this.packetIpv6[i] = view.getUint8(offset + 97);
+      this.packetTos[i] = view.getUint8(offset + 98);
+      this.packetFlags[i] = view.getUint8(offset + 99);
+      for (let j = 0; j < 2; j++) this.vipKeyAddress[i * 2 + j] = view.getUint32(offset + 104 + j * 8, true) + view.getUint32(offset + 104 + j * 8 + 4, true) * 4294967296;
+      this.vipKeyService[i] = view.getUint32(offset + 120, true);
+      this.vipKeyReserved[i] = view.getUint32(offset + 124, true);
+      this.countersPackets[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+      this.countersTransmitted[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+      this.countersRedirected[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+      this.countersDropped[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+      this.countersPassed[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+      this.countersMalformed[i] = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
+      this.countersEcho[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+      this.countersTooBig[i] = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
+      this.countersFlowHit[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+      this.countersFlowMissSyn[i] = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
+      this.countersFlowMissOther[i] = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
+      this.countersFlowStale[i] = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
+      this.countersFlowFallback[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
+      this.countersFlowFlood[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
+      this.countersGlobalHit[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+      this.countersPeerHit[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+      this.countersUdpMigrated[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+      this.countersSourceRouted[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+      this.countersEmptySlot[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+      this.countersEncapsulationFailed[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+      this.countersLocal[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+      this.countersDecapsulated[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+      this.countersLastHop[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+      this.countersNoNeighbour[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+      this.countersQuicId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+      this.countersQuicInitial[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+      this.countersQuicWithoutId[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+      this.countersQuicUnknownId[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+      this.countersQuicVersion1[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
+      this.countersQuicVersion2[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
+      this.countersQuicVersion3[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
+      this.countersServerId[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
+      this.countersServerWithoutId[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
+      this.countersServerUnknownId[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
+      this.countersStableUdp[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
+      this.countersStableUdpWithoutId[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
+      this.countersStableUdpUnknownId[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
+      this.countersIcmpSmallMtu[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
+      this.countersNatCreated[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
+      this.countersNatExpired[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
+      this.countersNatYielded[i] = view.getUint32(offset + 448, true) + view.getUint32(offset + 452, true) * 4294967296;
+      this.countersNatExhausted[i] = view.getUint32(offset + 456, true) + view.getUint32(offset + 460, true) * 4294967296;
+      this.countersNatUnknown[i] = view.getUint32(offset + 464, true) + view.getUint32(offset + 468, true) * 4294967296;
+      this.countersNatLastHop[i] = view.getUint32(offset + 472, true) + view.getUint32(offset + 476, true) * 4294967296;
+      this.countersNatNoNextHop[i] = view.getUint32(offset + 480, true) + view.getUint32(offset + 484, true) * 4294967296;
+      this.countersNatReplies[i] = view.getUint32(offset + 488, true) + view.getUint32(offset + 492, true) * 4294967296;
+      this.countersNatReplyBytes[i] = view.getUint32(offset + 496, true) + view.getUint32(offset + 500, true) * 4294967296;
+      this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 504 + i * 16));
+      this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 66040 + i * 16));
+      this.vipMisses[i] = readElements(new Array<Misses>(4096), (i) => readMisses(view, offset + 328184 + i * 16));
+      this.realMisses[i] = readElements(new Array<Misses>(16384), (i) => readMisses(view, offset + 393720 + i * 16));
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1144,16 +1151,23 @@ export class NextHopColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('NextHopColumns: all ' + this.capacity + ' rows are taken');
-    this.since[i] = view.getUint32(offset, true);
-    this.interface[i] = view.getUint32(offset + 4, true);
-    this.destinationFront[i] = view.getUint32(offset + 8, true);
-    this.destinationBack[i] = view.getUint16(offset + 12, true);
-    this.sourceFront[i] = view.getUint16(offset + 14, true);
-    this.sourceBack[i] = view.getUint32(offset + 16, true);
-    this.reserved[i] = view.getUint32(offset + 20, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('NextHopColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.since[i] = view.getUint32(offset, true);
+      this.interface[i] = view.getUint32(offset + 4, true);
+      this.destinationFront[i] = view.getUint32(offset + 8, true);
+      this.destinationBack[i] = view.getUint16(offset + 12, true);
+      this.sourceFront[i] = view.getUint16(offset + 14, true);
+      this.sourceBack[i] = view.getUint32(offset + 16, true);
+      this.reserved[i] = view.getUint32(offset + 20, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1231,14 +1245,21 @@ export class DirectHopColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('DirectHopColumns: all ' + this.capacity + ' rows are taken');
-    this.interface[i] = view.getUint32(offset, true);
-    this.destinationFront[i] = view.getUint32(offset + 4, true);
-    this.destinationBack[i] = view.getUint16(offset + 8, true);
-    this.sourceFront[i] = view.getUint16(offset + 10, true);
-    this.sourceBack[i] = view.getUint32(offset + 12, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('DirectHopColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.interface[i] = view.getUint32(offset, true);
+      this.destinationFront[i] = view.getUint32(offset + 4, true);
+      this.destinationBack[i] = view.getUint16(offset + 8, true);
+      this.sourceFront[i] = view.getUint16(offset + 10, true);
+      this.sourceBack[i] = view.getUint32(offset + 12, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1341,12 +1362,19 @@ export class VipSlotColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('VipSlotColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 2; j++) this.address[i * 2 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    this.service[i] = view.getUint32(offset + 16, true);
-    this.number[i] = view.getUint32(offset + 20, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('VipSlotColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 2; j++) this.address[i * 2 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+      this.service[i] = view.getUint32(offset + 16, true);
+      this.number[i] = view.getUint32(offset + 20, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1456,13 +1484,20 @@ export class RealColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('RealColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 4; j++) this.address[i * 4 + j] = view.getUint32(offset + j * 4, true);
-    this.generation[i] = view.getUint16(offset + 16, true);
-    this.port[i] = view.getUint16(offset + 18, true);
-    this.flags[i] = view.getUint32(offset + 20, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('RealColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 4; j++) this.address[i * 4 + j] = view.getUint32(offset + j * 4, true);
+      this.generation[i] = view.getUint16(offset + 16, true);
+      this.port[i] = view.getUint16(offset + 18, true);
+      this.flags[i] = view.getUint32(offset + 20, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1519,11 +1554,18 @@ export class FallbackFlowColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('FallbackFlowColumns: all ' + this.capacity + ' rows are taken');
-    this.real[i] = view.getUint32(offset, true);
-    this.used[i] = view.getUint32(offset + 4, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('FallbackFlowColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.real[i] = view.getUint32(offset, true);
+      this.used[i] = view.getUint32(offset + 4, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1639,11 +1681,18 @@ export class PeerFlowColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('PeerFlowColumns: all ' + this.capacity + ' rows are taken');
-    this.real[i] = view.getUint32(offset, true);
-    this.used[i] = view.getUint32(offset + 4, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('PeerFlowColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.real[i] = view.getUint32(offset, true);
+      this.used[i] = view.getUint32(offset + 4, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1832,25 +1881,32 @@ export class NatSlotColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('NatSlotColumns: all ' + this.capacity + ' rows are taken');
-    this.version[i] = view.getUint16(offset, true);
-    this.fromClient[i] = view.getUint8(offset + 2);
-    this.fromReal[i] = view.getUint8(offset + 3);
-    this.used[i] = view.getUint32(offset + 4, true);
-    for (let j = 0; j < 2; j++) this.client[i * 2 + j] = view.getUint32(offset + 8 + j * 8, true) + view.getUint32(offset + 8 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 2; j++) this.vip[i * 2 + j] = view.getUint32(offset + 24 + j * 8, true) + view.getUint32(offset + 24 + j * 8 + 4, true) * 4294967296;
-    this.real[i] = view.getUint32(offset + 40, true);
-    this.clientPort[i] = view.getUint16(offset + 44, true);
-    this.vipPort[i] = view.getUint16(offset + 46, true);
-    this.realPort[i] = view.getUint16(offset + 48, true);
-    this.vipNumber[i] = view.getUint16(offset + 50, true);
-    this.clientInterface[i] = view.getUint32(offset + 52, true);
-    this.clientMacFront[i] = view.getUint32(offset + 56, true);
-    this.clientMacBack[i] = view.getUint16(offset + 60, true);
-    this.outsider[i] = view.getUint8(offset + 62);
-    this.superseded[i] = view.getUint8(offset + 63);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('NatSlotColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.version[i] = view.getUint16(offset, true);
+      this.fromClient[i] = view.getUint8(offset + 2);
+      this.fromReal[i] = view.getUint8(offset + 3);
+      this.used[i] = view.getUint32(offset + 4, true);
+      for (let j = 0; j < 2; j++) this.client[i * 2 + j] = view.getUint32(offset + 8 + j * 8, true) + view.getUint32(offset + 8 + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 2; j++) this.vip[i * 2 + j] = view.getUint32(offset + 24 + j * 8, true) + view.getUint32(offset + 24 + j * 8 + 4, true) * 4294967296;
+      this.real[i] = view.getUint32(offset + 40, true);
+      this.clientPort[i] = view.getUint16(offset + 44, true);
+      this.vipPort[i] = view.getUint16(offset + 46, true);
+      this.realPort[i] = view.getUint16(offset + 48, true);
+      this.vipNumber[i] = view.getUint16(offset + 50, true);
+      this.clientInterface[i] = view.getUint32(offset + 52, true);
+      this.clientMacFront[i] = view.getUint32(offset + 56, true);
+      this.clientMacBack[i] = view.getUint16(offset + 60, true);
+      this.outsider[i] = view.getUint8(offset + 62);
+      this.superseded[i] = view.getUint8(offset + 63);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1907,11 +1963,18 @@ export class NatAddressColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('NatAddressColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 4; j++) this.address[i * 4 + j] = view.getUint32(offset + j * 4, true);
-    this.ipv6[i] = view.getUint32(offset + 16, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('NatAddressColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 4; j++) this.address[i * 4 + j] = view.getUint32(offset + j * 4, true);
+      this.ipv6[i] = view.getUint32(offset + 16, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -2236,73 +2299,80 @@ export class NatWorkColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('NatWorkColumns: all ' + this.capacity + ' rows are taken');
-    this.slotVersion[i] = view.getUint16(offset, true);
-    this.slotFromClient[i] = view.getUint8(offset + 2);
-    this.slotFromReal[i] = view.getUint8(offset + 3);
-    this.slotUsed[i] = view.getUint32(offset + 4, true);
-    for (let j = 0; j < 2; j++) this.slotClient[i * 2 + j] = view.getUint32(offset + 8 + j * 8, true) + view.getUint32(offset + 8 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 2; j++) this.slotVip[i * 2 + j] = view.getUint32(offset + 24 + j * 8, true) + view.getUint32(offset + 24 + j * 8 + 4, true) * 4294967296;
-    this.slotReal[i] = view.getUint32(offset + 40, true);
-    this.slotClientPort[i] = view.getUint16(offset + 44, true);
-    this.slotVipPort[i] = view.getUint16(offset + 46, true);
-    this.slotRealPort[i] = view.getUint16(offset + 48, true);
-    this.slotVipNumber[i] = view.getUint16(offset + 50, true);
-    this.slotClientInterface[i] = view.getUint32(offset + 52, true);
-    this.slotClientMacFront[i] = view.getUint32(offset + 56, true);
-    this.slotClientMacBack[i] = view.getUint16(offset + 60, true);
-    this.slotOutsider[i] = view.getUint8(offset + 62);
-    this.slotSuperseded[i] = view.getUint8(offset + 63);
-    this.otherVersion[i] = view.getUint16(offset + 64, true);
-    this.otherFromClient[i] = view.getUint8(offset + 66);
-    this.otherFromReal[i] = view.getUint8(offset + 67);
-    this.otherUsed[i] = view.getUint32(offset + 68, true);
-    for (let j = 0; j < 2; j++) this.otherClient[i * 2 + j] = view.getUint32(offset + 72 + j * 8, true) + view.getUint32(offset + 72 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 2; j++) this.otherVip[i * 2 + j] = view.getUint32(offset + 88 + j * 8, true) + view.getUint32(offset + 88 + j * 8 + 4, true) * 4294967296;
-    this.otherReal[i] = view.getUint32(offset + 104, true);
-    this.otherClientPort[i] = view.getUint16(offset + 108, true);
-    this.otherVipPort[i] = view.getUint16(offset + 110, true);
-    this.otherRealPort[i] = view.getUint16(offset + 112, true);
-    this.otherVipNumber[i] = view.getUint16(offset + 114, true);
-    this.otherClientInterface[i] = view.getUint32(offset + 116, true);
-    this.otherClientMacFront[i] = view.getUint32(offset + 120, true);
-    this.otherClientMacBack[i] = view.getUint16(offset + 124, true);
-    this.otherOutsider[i] = view.getUint8(offset + 126);
-    this.otherSuperseded[i] = view.getUint8(offset + 127);
-    for (let j = 0; j < 4; j++) this.oldSource[i * 4 + j] = view.getUint32(offset + 128 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.oldSourceHalves[i * 2 + j] = view.getUint32(offset + 128 + j * 8, true) + view.getUint32(offset + 128 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 4; j++) this.oldDestination[i * 4 + j] = view.getUint32(offset + 144 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.oldDestinationHalves[i * 2 + j] = view.getUint32(offset + 144 + j * 8, true) + view.getUint32(offset + 144 + j * 8 + 4, true) * 4294967296;
-    this.oldSourcePort[i] = view.getUint16(offset + 160, true);
-    this.oldDestinationPort[i] = view.getUint16(offset + 162, true);
-    this.oldLength[i] = view.getUint16(offset + 164, true);
-    this.oldTransport[i] = view.getUint16(offset + 166, true);
-    this.oldProtocol[i] = view.getUint8(offset + 168);
-    this.oldIpv6[i] = view.getUint8(offset + 169);
-    this.oldTos[i] = view.getUint8(offset + 170);
-    this.oldFlags[i] = view.getUint8(offset + 171);
-    this.oldFlowId[i] = view.getBigUint64(offset + 176, true);
-    this.oldFlowPorts[i] = view.getUint32(offset + 184, true);
-    this.oldFlowKind[i] = view.getUint32(offset + 188, true);
-    this.flowId[i] = view.getBigUint64(offset + 192, true);
-    this.flowPorts[i] = view.getUint32(offset + 200, true);
-    this.flowKind[i] = view.getUint32(offset + 204, true);
-    this.bucketFirst[i] = view.getUint32(offset + 208, true);
-    this.bucketWays[i] = view.getUint32(offset + 212, true);
-    this.bucketWay[i] = view.getUint32(offset + 216, true);
-    this.bucketReserved[i] = view.getUint32(offset + 220, true);
-    for (let j = 0; j < 2; j++) this.toSource[i * 2 + j] = view.getUint32(offset + 224 + j * 8, true) + view.getUint32(offset + 224 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 2; j++) this.toDestination[i * 2 + j] = view.getUint32(offset + 240 + j * 8, true) + view.getUint32(offset + 240 + j * 8 + 4, true) * 4294967296;
-    this.toSourcePort[i] = view.getUint16(offset + 256, true);
-    this.toDestinationPort[i] = view.getUint16(offset + 258, true);
-    this.toReserved[i] = view.getUint32(offset + 260, true);
-    this.index[i] = view.getUint32(offset + 264, true);
-    this.stale[i] = view.getUint32(offset + 268, true);
-    this.sourcePort[i] = view.getUint16(offset + 272, true);
-    this.destinationPort[i] = view.getUint16(offset + 274, true);
-    this.reserved[i] = view.getUint32(offset + 276, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('NatWorkColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.slotVersion[i] = view.getUint16(offset, true);
+      this.slotFromClient[i] = view.getUint8(offset + 2);
+      this.slotFromReal[i] = view.getUint8(offset + 3);
+      this.slotUsed[i] = view.getUint32(offset + 4, true);
+      for (let j = 0; j < 2; j++) this.slotClient[i * 2 + j] = view.getUint32(offset + 8 + j * 8, true) + view.getUint32(offset + 8 + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 2; j++) this.slotVip[i * 2 + j] = view.getUint32(offset + 24 + j * 8, true) + view.getUint32(offset + 24 + j * 8 + 4, true) * 4294967296;
+      this.slotReal[i] = view.getUint32(offset + 40, true);
+      this.slotClientPort[i] = view.getUint16(offset + 44, true);
+      this.slotVipPort[i] = view.getUint16(offset + 46, true);
+      this.slotRealPort[i] = view.getUint16(offset + 48, true);
+      this.slotVipNumber[i] = view.getUint16(offset + 50, true);
+      this.slotClientInterface[i] = view.getUint32(offset + 52, true);
+      this.slotClientMacFront[i] = view.getUint32(offset + 56, true);
+      this.slotClientMacBack[i] = view.getUint16(offset + 60, true);
+      this.slotOutsider[i] = view.getUint8(offset + 62);
+      this.slotSuperseded[i] = view.getUint8(offset + 63);
+      this.otherVersion[i] = view.getUint16(offset + 64, true);
+      this.otherFromClient[i] = view.getUint8(offset + 66);
+      this.otherFromReal[i] = view.getUint8(offset + 67);
+      this.otherUsed[i] = view.getUint32(offset + 68, true);
+      for (let j = 0; j < 2; j++) this.otherClient[i * 2 + j] = view.getUint32(offset + 72 + j * 8, true) + view.getUint32(offset + 72 + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 2; j++) this.otherVip[i * 2 + j] = view.getUint32(offset + 88 + j * 8, true) + view.getUint32(offset + 88 + j * 8 + 4, true) * 4294967296;
+      this.otherReal[i] = view.getUint32(offset + 104, true);
+      this.otherClientPort[i] = view.getUint16(offset + 108, true);
+      this.otherVipPort[i] = view.getUint16(offset + 110, true);
+      this.otherRealPort[i] = view.getUint16(offset + 112, true);
+      this.otherVipNumber[i] = view.getUint16(offset + 114, true);
+      this.otherClientInterface[i] = view.getUint32(offset + 116, true);
+      this.otherClientMacFront[i] = view.getUint32(offset + 120, true);
+      this.otherClientMacBack[i] = view.getUint16(offset + 124, true);
+      this.otherOutsider[i] = view.getUint8(offset + 126);
+      this.otherSuperseded[i] = view.getUint8(offset + 127);
+      for (let j = 0; j < 4; j++) this.oldSource[i * 4 + j] = view.getUint32(offset + 128 + j * 4, true);
+      for (let j = 0; j < 2; j++) this.oldSourceHalves[i * 2 + j] = view.getUint32(offset + 128 + j * 8, true) + view.getUint32(offset + 128 + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 4; j++) this.oldDestination[i * 4 + j] = view.getUint32(offset + 144 + j * 4, true);
+      for (let j = 0; j < 2; j++) this.oldDestinationHalves[i * 2 + j] = view.getUint32(offset + 144 + j * 8, true) + view.getUint32(offset + 144 + j * 8 + 4, true) * 4294967296;
+      this.oldSourcePort[i] = view.getUint16(offset + 160, true);
+      this.oldDestinationPort[i] = view.getUint16(offset + 162, true);
+      this.oldLength[i] = view.getUint16(offset + 164, true);
+      this.oldTransport[i] = view.getUint16(offset + 166, true);
+      this.oldProtocol[i] = view.getUint8(offset + 168);
+      this.oldIpv6[i] = view.getUint8(offset + 169);
+      this.oldTos[i] = view.getUint8(offset + 170);
+      this.oldFlags[i] = view.getUint8(offset + 171);
+      this.oldFlowId[i] = view.getBigUint64(offset + 176, true);
+      this.oldFlowPorts[i] = view.getUint32(offset + 184, true);
+      this.oldFlowKind[i] = view.getUint32(offset + 188, true);
+      this.flowId[i] = view.getBigUint64(offset + 192, true);
+      this.flowPorts[i] = view.getUint32(offset + 200, true);
+      this.flowKind[i] = view.getUint32(offset + 204, true);
+      this.bucketFirst[i] = view.getUint32(offset + 208, true);
+      this.bucketWays[i] = view.getUint32(offset + 212, true);
+      this.bucketWay[i] = view.getUint32(offset + 216, true);
+      this.bucketReserved[i] = view.getUint32(offset + 220, true);
+      for (let j = 0; j < 2; j++) this.toSource[i * 2 + j] = view.getUint32(offset + 224 + j * 8, true) + view.getUint32(offset + 224 + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 2; j++) this.toDestination[i * 2 + j] = view.getUint32(offset + 240 + j * 8, true) + view.getUint32(offset + 240 + j * 8 + 4, true) * 4294967296;
+      this.toSourcePort[i] = view.getUint16(offset + 256, true);
+      this.toDestinationPort[i] = view.getUint16(offset + 258, true);
+      this.toReserved[i] = view.getUint32(offset + 260, true);
+      this.index[i] = view.getUint32(offset + 264, true);
+      this.stale[i] = view.getUint32(offset + 268, true);
+      this.sourcePort[i] = view.getUint16(offset + 272, true);
+      this.destinationPort[i] = view.getUint16(offset + 274, true);
+      this.reserved[i] = view.getUint32(offset + 276, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -2385,16 +2455,23 @@ export class CapturedColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('CapturedColumns: all ' + this.capacity + ' rows are taken');
-    this.timeNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.outcomeReason[i] = view.getUint32(offset + 8, true);
-    this.outcomeVip[i] = view.getUint32(offset + 12, true);
-    this.outcomeReal[i] = view.getUint32(offset + 16, true);
-    this.verdict[i] = view.getUint32(offset + 20, true);
-    this.frame[i] = view.getUint32(offset + 24, true);
-    this.bytes[i] = view.getUint32(offset + 28, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('CapturedColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.timeNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.outcomeReason[i] = view.getUint32(offset + 8, true);
+      this.outcomeVip[i] = view.getUint32(offset + 12, true);
+      this.outcomeReal[i] = view.getUint32(offset + 16, true);
+      this.verdict[i] = view.getUint32(offset + 20, true);
+      this.frame[i] = view.getUint32(offset + 24, true);
+      this.bytes[i] = view.getUint32(offset + 28, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -2473,14 +2550,21 @@ export class VipColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('VipColumns: all ' + this.capacity + ' rows are taken');
-    this.flags[i] = view.getUint32(offset, true);
-    this.reserved[i] = view.getUint32(offset + 4, true);
-    for (let j = 0; j < 256; j++) this.members[i * 256 + j] = view.getUint32(offset + 8 + j * 8, true) + view.getUint32(offset + 8 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 256; j++) this.down[i * 256 + j] = view.getUint32(offset + 2056 + j * 8, true) + view.getUint32(offset + 2056 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 65537; j++) this.ring[i * 65537 + j] = view.getUint16(offset + 4104 + j * 2, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('VipColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.flags[i] = view.getUint32(offset, true);
+      this.reserved[i] = view.getUint32(offset + 4, true);
+      for (let j = 0; j < 256; j++) this.members[i * 256 + j] = view.getUint32(offset + 8 + j * 8, true) + view.getUint32(offset + 8 + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 256; j++) this.down[i * 256 + j] = view.getUint32(offset + 2056 + j * 8, true) + view.getUint32(offset + 2056 + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 65537; j++) this.ring[i * 65537 + j] = view.getUint16(offset + 4104 + j * 2, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -2558,14 +2642,21 @@ export class FlowBucketColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('FlowBucketColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 6; j++) this.id[i * 6 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 6; j++) this.ports[i * 6 + j] = view.getUint32(offset + 48 + j * 4, true);
-    for (let j = 0; j < 6; j++) this.real[i * 6 + j] = view.getUint32(offset + 72 + j * 4, true);
-    for (let j = 0; j < 6; j++) this.used[i * 6 + j] = view.getUint32(offset + 96 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.reserved[i * 2 + j] = view.getUint32(offset + 120 + j * 4, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('FlowBucketColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 6; j++) this.id[i * 6 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 6; j++) this.ports[i * 6 + j] = view.getUint32(offset + 48 + j * 4, true);
+      for (let j = 0; j < 6; j++) this.real[i * 6 + j] = view.getUint32(offset + 72 + j * 4, true);
+      for (let j = 0; j < 6; j++) this.used[i * 6 + j] = view.getUint32(offset + 96 + j * 4, true);
+      for (let j = 0; j < 2; j++) this.reserved[i * 2 + j] = view.getUint32(offset + 120 + j * 4, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -2650,10 +2741,17 @@ export class FlowAddressesColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('FlowAddressesColumns: all ' + this.capacity + ' rows are taken');
-    this.ends[i] = readElements(new Array<FlowEnds>(6), (i) => readFlowEnds(view, offset + i * 32));
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('FlowAddressesColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.ends[i] = readElements(new Array<FlowEnds>(6), (i) => readFlowEnds(view, offset + i * 32));
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -2729,18 +2827,25 @@ export class NewFlowColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('NewFlowColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 4; j++) this.flowSource[i * 4 + j] = view.getUint32(offset + j * 4, true);
-    for (let j = 0; j < 4; j++) this.flowDestination[i * 4 + j] = view.getUint32(offset + 16 + j * 4, true);
-    this.flowSourcePort[i] = view.getUint16(offset + 32, true);
-    this.flowDestinationPort[i] = view.getUint16(offset + 34, true);
-    this.flowProtocol[i] = view.getUint8(offset + 36);
-    this.flowIpv6[i] = view.getUint8(offset + 37);
-    this.flowReserved[i] = view.getUint16(offset + 38, true);
-    this.real[i] = view.getUint32(offset + 40, true);
-    this.reserved[i] = view.getUint32(offset + 44, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('NewFlowColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 4; j++) this.flowSource[i * 4 + j] = view.getUint32(offset + j * 4, true);
+      for (let j = 0; j < 4; j++) this.flowDestination[i * 4 + j] = view.getUint32(offset + 16 + j * 4, true);
+      this.flowSourcePort[i] = view.getUint16(offset + 32, true);
+      this.flowDestinationPort[i] = view.getUint16(offset + 34, true);
+      this.flowProtocol[i] = view.getUint8(offset + 36);
+      this.flowIpv6[i] = view.getUint8(offset + 37);
+      this.flowReserved[i] = view.getUint16(offset + 38, true);
+      this.real[i] = view.getUint32(offset + 40, true);
+      this.reserved[i] = view.getUint32(offset + 44, true);
+    }
+    this.length = end;
   }
 
   clear(): void {

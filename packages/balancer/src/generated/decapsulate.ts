@@ -161,25 +161,32 @@ export class DecapsulatedColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('DecapsulatedColumns: all ' + this.capacity + ' rows are taken');
-    this.ipip4Packets[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.ipip4Bytes[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.ipip6Packets[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
-    this.ipip6Bytes[i] = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
-    this.gue4Packets[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
-    this.gue4Bytes[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-    this.gue6Packets[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-    this.gue6Bytes[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.gre4Packets[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-    this.gre4Bytes[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
-    this.gre6Packets[i] = view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296;
-    this.gre6Bytes[i] = view.getUint32(offset + 88, true) + view.getUint32(offset + 92, true) * 4294967296;
-    this.sent[i] = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
-    this.lastHop[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
-    this.noRoute[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-    this.sourceMatched[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('DecapsulatedColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.ipip4Packets[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.ipip4Bytes[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      this.ipip6Packets[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
+      this.ipip6Bytes[i] = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
+      this.gue4Packets[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+      this.gue4Bytes[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+      this.gue6Packets[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+      this.gue6Bytes[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+      this.gre4Packets[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+      this.gre4Bytes[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
+      this.gre6Packets[i] = view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296;
+      this.gre6Bytes[i] = view.getUint32(offset + 88, true) + view.getUint32(offset + 92, true) * 4294967296;
+      this.sent[i] = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
+      this.lastHop[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
+      this.noRoute[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
+      this.sourceMatched[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {

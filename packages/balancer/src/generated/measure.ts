@@ -82,15 +82,22 @@ export class SampleColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('SampleColumns: all ' + this.capacity + ' rows are taken');
-    this.round[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.multiplier[i] = view.getUint32(offset + 8, true);
-    this.mask[i] = view.getUint32(offset + 12, true);
-    this.sourceOffset[i] = view.getUint32(offset + 16, true);
-    this.first[i] = view.getUint32(offset + 20, true);
-    for (let j = 0; j < 16; j++) this.frame[i * 16 + j] = view.getUint32(offset + 24 + j * 8, true) + view.getUint32(offset + 24 + j * 8 + 4, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('SampleColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.round[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.multiplier[i] = view.getUint32(offset + 8, true);
+      this.mask[i] = view.getUint32(offset + 12, true);
+      this.sourceOffset[i] = view.getUint32(offset + 16, true);
+      this.first[i] = view.getUint32(offset + 20, true);
+      for (let j = 0; j < 16; j++) this.frame[i * 16 + j] = view.getUint32(offset + 24 + j * 8, true) + view.getUint32(offset + 24 + j * 8 + 4, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {

@@ -80,11 +80,18 @@ export class ProbeColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('ProbeColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 4; j++) this.address[i * 4 + j] = view.getUint32(offset + j * 4, true);
-    this.ipv6[i] = view.getUint32(offset + 16, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('ProbeColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 4; j++) this.address[i * 4 + j] = view.getUint32(offset + j * 4, true);
+      this.ipv6[i] = view.getUint32(offset + 16, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -141,11 +148,18 @@ export class DirectProbeColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('DirectProbeColumns: all ' + this.capacity + ' rows are taken');
-    this.interface[i] = view.getUint32(offset, true);
-    for (let j = 0; j < 12; j++) this.macs[i * 12 + j] = view.getUint8(offset + 4 + j);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('DirectProbeColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.interface[i] = view.getUint32(offset, true);
+      for (let j = 0; j < 12; j++) this.macs[i * 12 + j] = view.getUint8(offset + 4 + j);
+    }
+    this.length = end;
   }
 
   clear(): void {

@@ -111,18 +111,25 @@ export class ServerIdCountersColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('ServerIdCountersColumns: all ' + this.capacity + ' rows are taken');
-    this.accepted[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.offered[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.confirmed[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
-    this.wrong[i] = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
-    this.unsupported[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
-    this.learned[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-    this.changed[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-    this.returned[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.failed[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('ServerIdCountersColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.accepted[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.offered[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      this.confirmed[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
+      this.wrong[i] = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
+      this.unsupported[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+      this.learned[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+      this.changed[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+      this.returned[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+      this.failed[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {

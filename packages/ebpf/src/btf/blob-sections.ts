@@ -61,32 +61,45 @@ export function parseHeader(bytes: Uint8Array, split = false): Sections {
 }
 
 export interface TypeTable {
+  /** For each type the word of the type section that it begins with. */
   readonly positions: Uint32Array;
+  /** For each type where its name begins in the strings, 0 where it has none. */
   readonly nameOffsets: Uint32Array;
 }
+
+/** Words of a kind that is not known: more than any section has. */
+const UNKNOWN = 0x7fff_ffff;
 
 /** Walks all types once and notes where each begins, and its name. @throws FormatError */
 export function indexTypes(bytes: Uint8Array, { littleEndian, types, layout }: Sections): TypeTable {
   const words = wordsOf(bytes, types, littleEndian);
-  // In words; a fraction where the section ends within one.
-  const end = types.length / 4;
   const headerWords = typeHeaderSize / 4;
-  const positions = new Uint32Array(Math.floor(end / headerWords));
-  const nameOffsets = new Uint32Array(positions.length);
+  const most = Math.floor(words.length / headerWords);
+  const positions = new Uint32Array(most);
+  const nameOffsets = new Uint32Array(most);
   const { fixed, element } = wordLayouts(bytes, layout);
+  // A type that is cut off has its header at least; behind the last that has, no word is read.
+  const end = words.length - headerWords + 1;
   let count = 0;
-  for (let position = 0; position < end; ) {
-    if (position + headerWords > end) throw new FormatError('BTF: the type section ends within a type');
-    const info = words[position + 1]!;
-    const kind = (info >>> kindShift) & kindMask;
-    const fixedWords = fixed[kind]!;
-    if (fixedWords < 0) throw new FormatError(`BTF: type ${count + 1} is of unknown kind ${kind}`);
+  let position = 0;
+  // Most of a start's time with the kernel's types: nothing more than this is done for each, and checked behind the last.
+  for (; position < end; count++) {
     nameOffsets[count] = words[position]!;
-    positions[count++] = types.start + position * 4;
-    position += headerWords + fixedWords + element[kind]! * (info & vlenMask);
-    if (position > end) throw new FormatError(`BTF: type ${count} ends outside the type section`);
+    positions[count] = position;
+    const info = words[position + 1]!;
+    position += fixed[info >>> kindShift]! + element[info >>> kindShift]! * (info & vlenMask);
   }
-  return { positions: positions.slice(0, count), nameOffsets: nameOffsets.slice(0, count) };
+  if (position * 4 !== types.length) throw incomplete(words, positions[count - 1] ?? 0, position, count);
+  // Memory behind the last type was never touched, and is not the process's.
+  return { positions: positions.subarray(0, count), nameOffsets: nameOffsets.subarray(0, count) };
+}
+
+/** Why the types do not end where their section does. @param last Where the last of them begins. */
+function incomplete(words: Uint32Array, last: number, end: number, count: number): FormatError {
+  if (end <= words.length) return new FormatError('BTF: the type section ends within a type');
+  const kind = (words[last + 1]! >>> kindShift) & kindMask;
+  if (end - last >= UNKNOWN) return new FormatError(`BTF: type ${count} is of unknown kind ${kind}`);
+  return new FormatError(`BTF: type ${count} ends outside the type section`);
 }
 
 /** The whole words of the type section, in this machine's byte order. */
@@ -100,16 +113,21 @@ function wordsOf(bytes: Uint8Array, { start, length }: Extent, littleEndian: boo
   return new Uint32Array(copy.buffer);
 }
 
-/** Words behind the header of each kind, and words of each of its elements; a kind that is not known has fewer than none. */
-function wordLayouts(bytes: Uint8Array, layout: Extent): { fixed: Int8Array; element: Int8Array } {
-  const fixed = new Int8Array(kindMask + 1).fill(-1);
-  const element = new Int8Array(kindMask + 1);
+/**
+ * Words of each kind without its elements, and words of each of these, by the uppermost byte of a type's information: the kind, and a
+ * flag that does not matter here.
+ */
+function wordLayouts(bytes: Uint8Array, layout: Extent): { fixed: Uint32Array; element: Uint8Array } {
+  const fixed = new Uint32Array(2 * (kindMask + 1)).fill(UNKNOWN);
+  const element = new Uint8Array(fixed.length);
   for (let kind = 0; kind <= kindMask; kind++) {
     const known = kindLayouts[kind] ?? declaredLayout(bytes, layout, kind);
     if (known === undefined) continue;
     if (known.fixed % 4 !== 0 || known.element % 4 !== 0) continue;
-    fixed[kind] = known.fixed / 4;
-    element[kind] = known.element / 4;
+    for (const byte of [kind, kind + kindMask + 1]) {
+      fixed[byte] = (typeHeaderSize + known.fixed) / 4;
+      element[byte] = known.element / 4;
+    }
   }
   return { fixed, element };
 }

@@ -26,6 +26,6 @@ export function kernelBtf(): Btf | undefined {
     const answer = judgeFile(errno, kernelBtfPath);
     throw new SyscallError('open', errno, answer.state === 'unknown' ? answer.reason : kernelBtfPath);
   }
-  cached = Btf.parse(bytes);
+  cached = Btf.parse(bytes, undefined, { deduplicated: true });
   return cached;
 }

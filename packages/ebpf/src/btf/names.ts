@@ -106,10 +106,10 @@ export class NameIndex {
     this.#next = next;
   }
 
-  /** Indexes into `starts` of the types named `name`, of any flavour if `flavours`; ascending. */
+  /** Indexes into `starts` of the types named `name`, or, if `flavours`, of those and of its flavours; ascending. */
   find(name: string, flavours: boolean): number[] {
     const wanted = Buffer.from(`${name}\0`, 'utf8');
-    const length = flavours ? essentialLength(wanted, 0, wanted.length - 1) : wanted.length - 1;
+    const length = wanted.length - 1;
     const slots = new Set([this.#slotOf(wanted.subarray(0, length))]);
     // The flavour of a short name is among the bytes that choose the chain.
     if (flavours && length < PREFIX)

@@ -8,6 +8,7 @@ import { decodeType, type TypeSource } from './decode.js';
 import { elfBtf, isElf } from './elf-btf.js';
 import { encodeTypes } from './encode.js';
 import { kindLayouts, kindMask, kindShift } from './layout.js';
+import { NameSearch } from './name-search.js';
 import { essentialName, NameIndex, stringEnd } from './names.js';
 import { type BtfType, isModifier, Kind, kindName } from './types.js';
 
@@ -16,6 +17,20 @@ const MAX_DEPTH = 32;
 /** No type may be larger: the kernel keeps sizes in 32 bits. */
 const MAX_SIZE = 0xffffffff;
 const voidType: BtfType = { kind: Kind.void, name: '' };
+
+/** What {@link Btf.parse} may rely on. */
+export interface ParseBtfOptions {
+  /**
+   * No string of the blob is there twice, and no name begins within another: so libbpf and pahole write them, and the kernel shows its own.
+   * The first names that are asked for are then searched for in the strings, before all names are indexed. Default false.
+   */
+  readonly deduplicated?: boolean;
+}
+
+/** Names of a type that pointers are as large as. */
+const longNames: ReadonlySet<string> = new Set([
+  ...['long', 'unsigned long', 'long int', 'long unsigned int', 'unsigned long int'],
+]);
 
 /** A parsed BTF blob. Immutable. */
 export class Btf {
@@ -30,12 +45,15 @@ export class Btf {
   readonly #source: TypeSource;
   readonly #bytes: Buffer;
   readonly #strings: Extent;
-  /** Position in the blob of each type of its own, and where in the string section its name begins. */
+  readonly #typesStart: number;
+  /** The word of the type section that each type of its own begins with, and where in the string section its name begins. */
   readonly #positions: Uint32Array;
   readonly #nameOffsets: Uint32Array;
-  readonly #cache: (BtfType | undefined)[] = [];
+  readonly #cache = new Map<number, BtfType>();
   /** By each string section, this blob's and those of its bases: the types of this blob with their names in it. */
   #names: readonly NameIndex[] | undefined;
+  /** Until there are indexes, where the strings allow it. */
+  #search: NameSearch | undefined;
   #pointerSize: number | undefined;
 
   private constructor(
@@ -43,10 +61,12 @@ export class Btf {
     sections: Sections,
     { positions, nameOffsets }: TypeTable,
     base: Btf | undefined,
+    deduplicated: boolean,
   ) {
     this.#nameOffsets = nameOffsets;
     this.#bytes = bytes;
     this.#strings = sections.strings;
+    this.#typesStart = sections.types.start;
     this.#positions = positions;
     this.base = base;
     this.littleEndian = sections.littleEndian;
@@ -59,6 +79,7 @@ export class Btf {
       typeCount: this.length,
       string: (offset) => this.string(offset),
     };
+    if (deduplicated && base === undefined) this.#search = new NameSearch(this.#ownStrings(), nameOffsets);
   }
 
   /**
@@ -68,14 +89,14 @@ export class Btf {
    * The bytes are kept, not copied. Checks the header and the extent of every type; what a type refers to is checked when it is first asked for.
    * @throws FormatError if the blob is damaged or of an unknown version.
    */
-  static parse(bytes: Uint8Array, base?: Btf): Btf {
-    if (isElf(bytes)) return Btf.parse(elfBtf(bytes), base);
+  static parse(bytes: Uint8Array, base?: Btf, options: ParseBtfOptions = {}): Btf {
+    if (isElf(bytes)) return Btf.parse(elfBtf(bytes), base, options);
     const sections = parseHeader(bytes, base !== undefined);
     if (base !== undefined && base.littleEndian !== sections.littleEndian) {
       throw new FormatError('BTF: the blob and its base differ in byte order');
     }
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return new Btf(buffer, sections, indexTypes(bytes, sections), base);
+    return new Btf(buffer, sections, indexTypes(bytes, sections), base, options.deduplicated === true);
   }
 
   /** Bytes of a pointer in the described program, taken from its `long`; 8 if it has none. */
@@ -89,12 +110,10 @@ export class Btf {
     if (id === 0) return voidType;
     if (id < this.firstId && this.base !== undefined) return this.base.type(id);
     const index = id - this.firstId;
-    const position = this.#positions[index];
-    if (position === undefined) throw new FormatError(`BTF: no type ${id}, there are ${this.length}`);
-    let type = this.#cache[index];
+    let type = this.#cache.get(index);
     if (type === undefined) {
-      type = decodeType(this.#source, position, id);
-      this.#cache[index] = type;
+      type = decodeType(this.#source, this.#positionOf(id), id);
+      this.#cache.set(index, type);
     }
     return type;
   }
@@ -123,7 +142,19 @@ export class Btf {
 
   /** Ids of the types of this name, whatever their flavour (`___suffix`), ascending. A flavour in `name` is ignored. */
   typesByEssentialName(name: string): readonly number[] {
-    return this.#find(essentialName(name), true);
+    const essential = essentialName(name);
+    const found = this.#find(essential, true);
+    // The essential part of `a___b___c` is itself the name of a flavour, of something else.
+    return essential.includes('___')
+      ? found.filter((id) => essentialName(this.type(id).name) === essential)
+      : found;
+  }
+
+  /**
+   * Says which names will be asked for, flavours aside, so that all are searched for at once. Whatever was said, every name is found.
+   */
+  expectNames(names: Iterable<string>): void {
+    this.#search?.expect(names);
   }
 
   /** The first type of this name and kind. */
@@ -135,9 +166,8 @@ export class Btf {
   kind(id: number): number {
     if (id === 0) return Kind.void;
     if (id < this.firstId && this.base !== undefined) return this.base.kind(id);
-    const position = this.#positions[id - this.firstId];
-    if (position === undefined) throw new FormatError(`BTF: no type ${id}, there are ${this.length}`);
-    const kind = (this.#source.view.getUint32(position + 4, this.littleEndian) >>> kindShift) & kindMask;
+    const info = this.#source.view.getUint32(this.#positionOf(id) + 4, this.littleEndian);
+    const kind = (info >>> kindShift) & kindMask;
     return kindLayouts[kind] === undefined ? Kind.opaque : kind;
   }
 
@@ -218,6 +248,9 @@ export class Btf {
   #find(name: string, flavours: boolean): readonly number[] {
     if (name === '') return [];
     const inherited = this.base === undefined ? [] : this.base.#find(name, flavours);
+    const searched = this.#search?.find(name, flavours);
+    if (searched !== undefined) return searched.map((index) => index + this.firstId);
+    this.#search = undefined;
     this.#names ??= this.#indexNames();
     const own = this.#names.flatMap((index) => index.find(name, flavours));
     for (let i = 0; i < own.length; i++) own[i]! += this.firstId;
@@ -234,9 +267,10 @@ export class Btf {
       indexes.push(new NameIndex(level.#ownStrings(), names));
     }
     const { stringsLength } = this;
-    const outside = this.#nameOffsets.findIndex((offset) => offset >= stringsLength);
-    if (outside >= 0)
-      throw new FormatError(`BTF: type ${this.firstId + outside} has its name outside the blob`);
+    for (let index = 0; index < this.#nameOffsets.length; index++) {
+      if (this.#nameOffsets[index]! >= stringsLength)
+        throw new FormatError(`BTF: type ${this.firstId + index} has its name outside the blob`);
+    }
     return indexes;
   }
 
@@ -245,12 +279,20 @@ export class Btf {
     return this.#bytes.subarray(start, start + length);
   }
 
+  /** Where in the blob a type of its own begins. @throws FormatError */
+  #positionOf(id: number): number {
+    const word = this.#positions[id - this.firstId];
+    if (word === undefined) throw new FormatError(`BTF: no type ${id}, there are ${this.length}`);
+    return this.#typesStart + 4 * word;
+  }
+
+  /** By the types in their order, among whose first a compiler's own are. */
   #guessPointerSize(): number {
-    for (const name of ['long', 'unsigned long', 'long int', 'long unsigned int', 'unsigned long int']) {
-      const id = this.find(name, Kind.int);
-      if (id === undefined) continue;
+    for (let id = this.firstId; id < this.length; id++) {
+      if (this.kind(id) !== Kind.int) continue;
       const type = this.type(id);
-      if (type.kind === Kind.int && (type.size === 4 || type.size === 8)) return type.size;
+      if (type.kind !== Kind.int || !longNames.has(type.name)) continue;
+      if (type.size === 4 || type.size === 8) return type.size;
     }
     return 8;
   }

@@ -21,7 +21,7 @@ export function emitColumns(struct: StructModel, expressions: Expressions): stri
   const columns = new Collector(struct, expressions).columns;
   const fields = columns.map(({ name, type }) => `  readonly ${name}: ${type};\n`);
   const creates = columns.map(({ name, create }) => `    this.${name} = ${create};`);
-  const stores = columns.map(({ store }) => `    ${store};`);
+  const stores = columns.map(({ store }) => `      ${store};`);
   const number = typeOnly(': number');
   const nothing = typeOnly(': void');
   return `/** Many of \`${struct.cName}\`, one array a field. Elements from \`length\` on mean nothing. */
@@ -35,10 +35,17 @@ ${creates.join('\n')}
 
   /** @throws OptionError when full. */
   push(view${typeOnly(': DataView')}, offset${number})${nothing} {
-    const i = this.length;
-    if (i >= this.capacity) throw new ${expressions.use('OptionError')}('${struct.name}Columns: all ' + this.capacity + ' rows are taken');
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds \`count\` records, each \`stride\` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view${typeOnly(': DataView')}, offset${number}, count${number}, stride${number})${nothing} {
+    const end = this.length + count;
+    if (end > this.capacity) throw new ${expressions.use('OptionError')}('${struct.name}Columns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
 ${stores.join('\n')}
-    this.length = i + 1;
+    }
+    this.length = end;
   }
 
   clear()${nothing} {
@@ -51,7 +58,7 @@ ${stores.join('\n')}
 /** Gathers the columns of a struct and of those within it. */
 class Collector {
   readonly columns: Column[] = [];
-  readonly #names = new UniqueNames('capacity', 'length', 'push', 'clear');
+  readonly #names = new UniqueNames('capacity', 'length', 'push', 'pushRun', 'clear');
   readonly #expressions: Expressions;
   #fields = 0;
 

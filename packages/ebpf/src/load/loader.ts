@@ -395,7 +395,7 @@ export class Loader {
   #context(programs: readonly ProgramSpec[]): PrepareContext {
     const local = this.#spec.btf;
     const relocated = programs.some(({ coreRelocations }) => coreRelocations.length > 0);
-    const targets = relocated ? this.#targets() : undefined;
+    const targets = relocated ? this.#targets(programs) : undefined;
     const names = new Set(
       programs.flatMap(({ externReferences }) => externReferences.map(({ name }) => name)),
     );
@@ -414,17 +414,25 @@ export class Loader {
   }
 
   /** The types that relocations choose from. Types that are given stand for a whole kernel, whose modules are not this one's. */
-  #targets(): Iterable<Btf> | undefined {
-    const { btf: given } = this.#options;
-    if (given !== undefined) return [given];
-    const kernel = kernelBtf();
+  #targets(programs: readonly ProgramSpec[]): Iterable<Btf> | undefined {
+    const kernel = this.#options.btf ?? kernelBtf();
+    kernel?.expectNames(this.#relocatedTypes(programs));
+    if (kernel === undefined || this.#options.btf !== undefined) return kernel && [kernel];
     const modules = this.#modules;
-    if (kernel === undefined) return undefined;
     return {
       *[Symbol.iterator]() {
         yield kernel;
         for (const { btf } of modules.modules?.all() ?? []) yield btf;
       },
     };
+  }
+
+  /** The names of the types that relocations ask about. */
+  *#relocatedTypes(programs: readonly ProgramSpec[]): Generator<string, void, undefined> {
+    const local = this.#spec.btf;
+    const asked = new Set(
+      programs.flatMap(({ coreRelocations }) => coreRelocations.map(({ typeId }) => typeId)),
+    );
+    if (local !== undefined) for (const typeId of asked) yield local.type(typeId).name;
   }
 }

@@ -20,6 +20,15 @@ const isHash: ReadonlySet<number> = new Set([
   ...[MapType.hash, MapType.lruHash, MapType.percpuHash, MapType.lruPercpuHash],
 ]);
 
+/** Bytes up to which a copy by the compiled loop takes less time than the call of a built-in function. */
+const SHORT = 32;
+
+/** Copies bytes of the same number. */
+function copyInto(to: Uint8Array, from: Uint8Array): void {
+  if (from.length > SHORT) to.set(from);
+  else for (let i = 0; i < from.length; i++) to[i] = from[i]!;
+}
+
 /** The arguments that a map was created with. */
 export interface MapShape {
   /** The name in the object file, which may be longer than the kernel's 15 bytes. */
@@ -115,7 +124,7 @@ export class BpfMap implements Disposable, MapShape {
   update(key: Uint8Array, value: Uint8Array, flags: number = UpdateFlag.any): void {
     this.#setKey(key);
     this.#checkSize('value', value, this.valueBytes);
-    this.#value.set(value);
+    copyInto(this.#value, value);
     const errno = -this.#call(Command.mapUpdateElem, flags);
     if (errno > 0) throw this.#error(Command.mapUpdateElem, errno);
   }
@@ -251,7 +260,7 @@ export class BpfMap implements Disposable, MapShape {
 
   #setKey(key: Uint8Array): void {
     this.#checkSize('key', key, this.keySize);
-    this.#key.set(key);
+    copyInto(this.#key, key);
   }
 
   #checkSize(what: string, bytes: Uint8Array, size: number): void {

@@ -45,6 +45,14 @@ const releaseFraction = 4;
 /** Records of a run at most: what was looked at is still in the CPU's cache when its consumer reads it. */
 const longestRun = 256;
 
+/** Whether the machine never reads a record before the header that was read first; others do, but after an atomic load, which costs more. */
+const keepsLoadsInOrder = process.arch === 'x64';
+
+/** Bytes of the record whose first one is at `offset` of a ring's memory. */
+export function recordLength(view: DataView, offset: number): number {
+  return view.getUint32(offset - headerSize, true) & lengthMask;
+}
+
 /**
  * Walks records. Positions are bytes since the ring's creation; a number holds them exactly up to 2^53, which at a
  * gigabyte a second is 100 days of nothing but records.
@@ -165,8 +173,7 @@ export class RingWalker {
       // A record that begins before the ring's end is whole there; the next one begins at its start.
       const upTo = Math.min(stop - start, this.#size - offset);
       const most = Math.min(Math.ceil(upTo / stride), limit - found, longestRun);
-      let count = 1;
-      while (count < most && Atomics.load(words, (offset + count * stride) >>> 2) === header) count++;
+      const count = this.#runLength(offset, stride, header, most);
       found += count;
       this.#records += count;
       this.#bytes += count * length;
@@ -174,6 +181,54 @@ export class RingWalker {
       onRun(this.#data, offset + headerSize, count, stride);
     }
     return found;
+  }
+
+  /** How many records from `offset` on have this header: at least one, at most `most`. */
+  #runLength(offset: number, stride: number, header: number, most: number): number {
+    const words = this.#words;
+    let count = 1;
+    if (!keepsLoadsInOrder) {
+      while (count < most && Atomics.load(words, (offset + count * stride) >>> 2) === header) count++;
+      return count;
+    }
+    while (count < most && words[(offset + count * stride) >>> 2] === header) count++;
+    // So that no compiler moves a read of a record before that of its header, either.
+    Atomics.load(words, offset >>> 2);
+    return count;
+  }
+
+  /**
+   * Hands out runs as {@link peek} does, and gives their space back. If `onRun` throws, the first record of its run counts as consumed.
+   *
+   * @returns the number of records delivered, without discarded ones.
+   */
+  drainRuns(onRun: OnRun, limit: number): number {
+    const release = this.#size / releaseFraction;
+    try {
+      return this.peek(
+        (view, offset, count, stride) => {
+          try {
+            onRun(view, offset, count, stride);
+          } catch (error) {
+            this.#unread(count - 1, stride);
+            throw error;
+          }
+          if (this.#position - this.#released >= release) this.#release(this.#position);
+        },
+        limit,
+        Number.POSITIVE_INFINITY,
+      );
+    } finally {
+      this.release();
+    }
+  }
+
+  /** Takes back the last records of the run that was handed out last. */
+  #unread(count: number, stride: number): void {
+    const header = Atomics.load(this.#words, ((this.#position - stride) & (this.#size - 1)) >>> 2);
+    this.#records -= count;
+    this.#bytes -= count * (header & lengthMask);
+    this.#position -= count * stride;
   }
 
   /**

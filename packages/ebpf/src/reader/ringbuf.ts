@@ -140,6 +140,17 @@ export class RingBufferReader implements Disposable {
   }
 
   /**
+   * Hands out the records that are there as runs, at most `limit` of them, and does not wait: sooner than {@link drain} where there are many
+   * of one length.
+   *
+   * @returns how many records were handed out.
+   */
+  drainRuns(onRun: OnRun, limit: number = defaultLimit): number {
+    this.#check();
+    return this.#walker.drainRuns(onRun, limit);
+  }
+
+  /**
    * Gives back the space of records that {@link peekUntil} handed out, from the oldest on.
    *
    * @param end Where the last of them ends in the view, rounded up to a multiple of eight bytes. Default: all of them.

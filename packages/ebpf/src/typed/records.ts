@@ -3,6 +3,7 @@ import type { Codec } from '../codegen/runtime.js';
 import { FormatError } from '../errors.js';
 import type { BpfMap } from '../map/map.js';
 import { type PerfBufferOptions, PerfBufferReader } from '../reader/perf.js';
+import { recordLength } from '../reader/ring.js';
 import { type RingBufferOptions, RingBufferReader } from '../reader/ringbuf.js';
 import type { WaitOptions } from '../sys/epoll.js';
 import { MapType } from '../uapi/map-types.js';
@@ -19,6 +20,8 @@ export interface RecordColumns {
   readonly length: number;
   /** Adds the record at an offset in bytes. @throws OptionError when full. */
   push(view: DataView, offset: number): void;
+  /** Adds `count` records, each `stride` bytes after the one before. Absent from modules of earlier versions. @throws OptionError when full. */
+  pushRun?(view: DataView, offset: number, count: number, stride: number): void;
 }
 
 /** A ring buffer (5.8) or perf event array (4.4). */
@@ -112,7 +115,15 @@ export class RecordReader<T> implements Disposable, AsyncIterable<T> {
     const room = columns.capacity - columns.length;
     if (room === 0) return 0;
     const { size } = this.#codec;
-    return this.raw.drain((view, offset, length) => {
+    const { raw } = this;
+    if (raw instanceof RingBufferReader && columns.pushRun !== undefined) {
+      return raw.drainRuns((view, offset, count, stride) => {
+        const length = recordLength(view, offset);
+        if (length < size) this.#tooShort(length);
+        columns.pushRun!(view, offset, count, stride);
+      }, room);
+    }
+    return raw.drain((view, offset, length) => {
       if (length < size) this.#tooShort(length);
       columns.push(view, offset);
     }, room);

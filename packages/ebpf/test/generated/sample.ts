@@ -344,32 +344,39 @@ export class EverythingColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('EverythingColumns: all ' + this.capacity + ' rows are taken');
-    this.tiny[i] = view.getInt8(offset);
-    this.small[i] = view.getInt16(offset + 2, true);
-    this.plain[i] = view.getInt32(offset + 4, true);
-    this.single[i] = view.getFloat32(offset + 8, true);
-    this.twice[i] = view.getFloat64(offset + 16, true);
-    this.wideKind[i] = view.getBigUint64(offset + 24, true);
-    this.pointer[i] = view.getBigUint64(offset + 32, true);
-    for (let j = 0; j < 6; j++) this.matrix[i * 6 + j] = view.getUint32(offset + 40 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.counters[i * 2 + j] = view.getUint32(offset + 64 + j * 8, true) + view.getUint32(offset + 64 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 2; j++) this.hashes[i * 2 + j] = view.getBigUint64(offset + 80 + j * 8, true);
-    for (let j = 0; j < 2; j++) this.kinds[i * 2 + j] = view.getInt32(offset + 96 + j * 4, true);
-    this.addresses[i] = readElements(new Array<Address>(2), (i) => readAddress(view, offset + 104 + i * 20));
-    this.names[i] = readElements(new Array<string>(2), (i) => readString(view, offset + 144 + i * 8, 8));
-    this.flagsLow[i] = view.getUint8(offset + 160) & 0x7;
-    this.flagsNegative[i] = (view.getUint8(offset + 160) << 24) >> 27;
-    this.flagsHigh[i] = (view.getUint32(offset + 160, true) >>> 8) & 0xffffff;
-    this.flagsWide[i] = Number(BigInt.asUintN(40, view.getBigUint64(offset + 168, true)));
-    this.flagsKind[i] = (view.getUint8(offset + 173) << 28) >> 28;
-    this.nestedInner[i] = view.getInt32(offset + 176, true);
-    this.eitherNumber[i] = view.getUint32(offset + 180, true);
-    for (let j = 0; j < 4; j++) this.eitherBytes[i * 4 + j] = view.getUint8(offset + 180 + j);
-    this.privateName[i] = view.getInt32(offset + 184, true);
-    this.privateName2[i] = view.getInt32(offset + 188, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('EverythingColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.tiny[i] = view.getInt8(offset);
+      this.small[i] = view.getInt16(offset + 2, true);
+      this.plain[i] = view.getInt32(offset + 4, true);
+      this.single[i] = view.getFloat32(offset + 8, true);
+      this.twice[i] = view.getFloat64(offset + 16, true);
+      this.wideKind[i] = view.getBigUint64(offset + 24, true);
+      this.pointer[i] = view.getBigUint64(offset + 32, true);
+      for (let j = 0; j < 6; j++) this.matrix[i * 6 + j] = view.getUint32(offset + 40 + j * 4, true);
+      for (let j = 0; j < 2; j++) this.counters[i * 2 + j] = view.getUint32(offset + 64 + j * 8, true) + view.getUint32(offset + 64 + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 2; j++) this.hashes[i * 2 + j] = view.getBigUint64(offset + 80 + j * 8, true);
+      for (let j = 0; j < 2; j++) this.kinds[i * 2 + j] = view.getInt32(offset + 96 + j * 4, true);
+      this.addresses[i] = readElements(new Array<Address>(2), (i) => readAddress(view, offset + 104 + i * 20));
+      this.names[i] = readElements(new Array<string>(2), (i) => readString(view, offset + 144 + i * 8, 8));
+      this.flagsLow[i] = view.getUint8(offset + 160) & 0x7;
+      this.flagsNegative[i] = (view.getUint8(offset + 160) << 24) >> 27;
+      this.flagsHigh[i] = (view.getUint32(offset + 160, true) >>> 8) & 0xffffff;
+      this.flagsWide[i] = Number(BigInt.asUintN(40, view.getBigUint64(offset + 168, true)));
+      this.flagsKind[i] = (view.getUint8(offset + 173) << 28) >> 28;
+      this.nestedInner[i] = view.getInt32(offset + 176, true);
+      this.eitherNumber[i] = view.getUint32(offset + 180, true);
+      for (let j = 0; j < 4; j++) this.eitherBytes[i * 4 + j] = view.getUint8(offset + 180 + j);
+      this.privateName[i] = view.getInt32(offset + 184, true);
+      this.privateName2[i] = view.getInt32(offset + 188, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -580,30 +587,37 @@ export class EventColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
-    this.timeNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.flowCookie[i] = view.getBigUint64(offset + 8, true);
-    this.clockOffset[i] = view.getUint32(offset + 16, true) + view.getInt32(offset + 20, true) * 4294967296;
-    this.kind[i] = view.getInt32(offset + 24, true);
-    this.pid[i] = view.getUint32(offset + 28, true);
-    this.tid[i] = view.getUint32(offset + 32, true);
-    this.uid[i] = view.getUint32(offset + 36, true);
-    this.cgroupId[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-    this.comm[i] = readString(view, offset + 48, 16);
-    for (let j = 0; j < 16; j++) this.localV6[i * 16 + j] = view.getUint8(offset + 64 + j);
-    this.localV4[i] = view.getUint32(offset + 64, true);
-    this.localPort[i] = view.getUint16(offset + 80, true);
-    for (let j = 0; j < 16; j++) this.peerV6[i * 16 + j] = view.getUint8(offset + 84 + j);
-    this.peerV4[i] = view.getUint32(offset + 84, true);
-    this.peerPort[i] = view.getUint16(offset + 100, true);
-    this.bytesSent[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
-    this.bytesReceived[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-    this.srttUs[i] = view.getUint32(offset + 120, true);
-    this.family[i] = view.getUint16(offset + 124, true);
-    this.inbound[i] = view.getUint8(offset + 126);
-    this.letter[i] = view.getInt8(offset + 127);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('EventColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.timeNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.flowCookie[i] = view.getBigUint64(offset + 8, true);
+      this.clockOffset[i] = view.getUint32(offset + 16, true) + view.getInt32(offset + 20, true) * 4294967296;
+      this.kind[i] = view.getInt32(offset + 24, true);
+      this.pid[i] = view.getUint32(offset + 28, true);
+      this.tid[i] = view.getUint32(offset + 32, true);
+      this.uid[i] = view.getUint32(offset + 36, true);
+      this.cgroupId[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+      this.comm[i] = readString(view, offset + 48, 16);
+      for (let j = 0; j < 16; j++) this.localV6[i * 16 + j] = view.getUint8(offset + 64 + j);
+      this.localV4[i] = view.getUint32(offset + 64, true);
+      this.localPort[i] = view.getUint16(offset + 80, true);
+      for (let j = 0; j < 16; j++) this.peerV6[i * 16 + j] = view.getUint8(offset + 84 + j);
+      this.peerV4[i] = view.getUint32(offset + 84, true);
+      this.peerPort[i] = view.getUint16(offset + 100, true);
+      this.bytesSent[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
+      this.bytesReceived[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
+      this.srttUs[i] = view.getUint32(offset + 120, true);
+      this.family[i] = view.getUint16(offset + 124, true);
+      this.inbound[i] = view.getUint8(offset + 126);
+      this.letter[i] = view.getInt8(offset + 127);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -688,10 +702,17 @@ export class ExportedColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('ExportedColumns: all ' + this.capacity + ' rows are taken');
-    this.value[i] = view.getInt32(offset, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('ExportedColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.value[i] = view.getInt32(offset, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -749,11 +770,18 @@ export class WideColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('WideColumns: all ' + this.capacity + ' rows are taken');
-    this.whole[i] = readInt128(view, offset, false, true);
-    this.halves[i] = readElements(new Array<bigint>(2), (i) => readInt128(view, offset + 16 + i * 16, true, true));
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('WideColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.whole[i] = readInt128(view, offset, false, true);
+      this.halves[i] = readElements(new Array<bigint>(2), (i) => readInt128(view, offset + 16 + i * 16, true, true));
+    }
+    this.length = end;
   }
 
   clear(): void {

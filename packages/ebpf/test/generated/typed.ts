@@ -54,11 +54,18 @@ export class KeyColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('KeyColumns: all ' + this.capacity + ' rows are taken');
-    this.pid[i] = view.getUint32(offset, true);
-    this.kind[i] = view.getUint16(offset + 4, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('KeyColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.pid[i] = view.getUint32(offset, true);
+      this.kind[i] = view.getUint16(offset + 4, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -123,12 +130,19 @@ export class NoteColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('NoteColumns: all ' + this.capacity + ' rows are taken');
-    this.number[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.round[i] = view.getUint32(offset + 8, true);
-    this.text[i] = readString(view, offset + 12, 12);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('NoteColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.number[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.round[i] = view.getUint32(offset + 8, true);
+      this.text[i] = readString(view, offset + 12, 12);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -187,11 +201,18 @@ export class CountersColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('CountersColumns: all ' + this.capacity + ' rows are taken');
-    this.calls[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.last[i] = view.getUint32(offset + 8, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('CountersColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.calls[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.last[i] = view.getUint32(offset + 8, true);
+    }
+    this.length = end;
   }
 
   clear(): void {

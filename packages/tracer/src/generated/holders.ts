@@ -75,14 +75,21 @@ export class HolderColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('HolderColumns: all ' + this.capacity + ' rows are taken');
-    this.inode[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.pid[i] = view.getUint32(offset + 8, true);
-    this.fd[i] = view.getUint32(offset + 12, true);
-    this.ns[i] = view.getUint32(offset + 16, true);
-    this.reserved[i] = view.getUint32(offset + 20, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('HolderColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.inode[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.pid[i] = view.getUint32(offset + 8, true);
+      this.fd[i] = view.getUint32(offset + 12, true);
+      this.ns[i] = view.getUint32(offset + 16, true);
+      this.reserved[i] = view.getUint32(offset + 20, true);
+    }
+    this.length = end;
   }
 
   clear(): void {

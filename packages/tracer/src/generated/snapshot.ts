@@ -96,17 +96,24 @@ export class SnapshotRequestColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('SnapshotRequestColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 2; j++) this.comm[i * 2 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    this.sk[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
-    this.from[i] = view.getUint32(offset + 24, true);
-    this.to[i] = view.getUint32(offset + 28, true);
-    this.count[i] = view.getUint32(offset + 32, true);
-    this.followPointers[i] = view.getUint32(offset + 36, true);
-    this.copyTask[i] = view.getUint32(offset + 40, true);
-    this.anyThread[i] = view.getUint32(offset + 44, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('SnapshotRequestColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 2; j++) this.comm[i * 2 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+      this.sk[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
+      this.from[i] = view.getUint32(offset + 24, true);
+      this.to[i] = view.getUint32(offset + 28, true);
+      this.count[i] = view.getUint32(offset + 32, true);
+      this.followPointers[i] = view.getUint32(offset + 36, true);
+      this.copyTask[i] = view.getUint32(offset + 40, true);
+      this.anyThread[i] = view.getUint32(offset + 44, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -185,14 +192,21 @@ export class SnapshotImageColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('SnapshotImageColumns: all ' + this.capacity + ' rows are taken');
-    this.sk[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.from[i] = view.getUint32(offset + 8, true);
-    this.to[i] = view.getUint32(offset + 12, true);
-    for (let j = 0; j < 16; j++) this.status[i * 16 + j] = view.getInt32(offset + 16 + j * 4, true);
-    for (let j = 0; j < 4096; j++) this.bytes[i * 4096 + j] = view.getUint8(offset + 80 + j);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('SnapshotImageColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.sk[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.from[i] = view.getUint32(offset + 8, true);
+      this.to[i] = view.getUint32(offset + 12, true);
+      for (let j = 0; j < 16; j++) this.status[i * 16 + j] = view.getInt32(offset + 16 + j * 4, true);
+      for (let j = 0; j < 4096; j++) this.bytes[i * 4096 + j] = view.getUint8(offset + 80 + j);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -242,10 +256,17 @@ export class SnapshotTargetsColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('SnapshotTargetsColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 32; j++) this.addresses[i * 32 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('SnapshotTargetsColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 32; j++) this.addresses[i * 32 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -302,11 +323,18 @@ export class SnapshotCopiesColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('SnapshotCopiesColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 64; j++) this.status[i * 64 + j] = view.getInt32(offset + j * 4, true);
-    for (let j = 0; j < 16384; j++) this.bytes[i * 16384 + j] = view.getUint8(offset + 256 + j);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('SnapshotCopiesColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 64; j++) this.status[i * 64 + j] = view.getInt32(offset + j * 4, true);
+      for (let j = 0; j < 16384; j++) this.bytes[i * 16384 + j] = view.getUint8(offset + 256 + j);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -386,14 +414,21 @@ export class SnapshotTaskColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('SnapshotTaskColumns: all ' + this.capacity + ' rows are taken');
-    this.address[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.pidTgid[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    for (let j = 0; j < 2; j++) this.comm[i * 2 + j] = view.getUint32(offset + 16 + j * 8, true) + view.getUint32(offset + 16 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 32; j++) this.status[i * 32 + j] = view.getInt32(offset + 32 + j * 4, true);
-    for (let j = 0; j < 8192; j++) this.bytes[i * 8192 + j] = view.getUint8(offset + 160 + j);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('SnapshotTaskColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.address[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.pidTgid[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      for (let j = 0; j < 2; j++) this.comm[i * 2 + j] = view.getUint32(offset + 16 + j * 8, true) + view.getUint32(offset + 16 + j * 8 + 4, true) * 4294967296;
+      for (let j = 0; j < 32; j++) this.status[i * 32 + j] = view.getInt32(offset + 32 + j * 4, true);
+      for (let j = 0; j < 8192; j++) this.bytes[i * 8192 + j] = view.getUint8(offset + 160 + j);
+    }
+    this.length = end;
   }
 
   clear(): void {

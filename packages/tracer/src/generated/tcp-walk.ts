@@ -198,31 +198,38 @@ export class WalkedSocketColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('WalkedSocketColumns: all ' + this.capacity + ' rows are taken');
-    this.cookie[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.bytesAcked[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.bytesReceived[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
-    this.bytesSent[i] = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
-    this.bytesRetrans[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
-    this.segsOut[i] = view.getUint32(offset + 40, true);
-    this.segsIn[i] = view.getUint32(offset + 44, true);
-    this.totalRetrans[i] = view.getUint32(offset + 48, true);
-    this.rtt[i] = view.getUint32(offset + 52, true);
-    this.sendQueue[i] = view.getUint32(offset + 56, true);
-    this.sinceSent[i] = view.getUint32(offset + 60, true);
-    this.sinceReceived[i] = view.getUint32(offset + 64, true);
-    this.inode[i] = view.getUint32(offset + 68, true);
-    this.interface[i] = view.getUint32(offset + 72, true);
-    this.uid[i] = view.getUint32(offset + 76, true);
-    for (let j = 0; j < 4; j++) this.localAddress[i * 4 + j] = view.getUint32(offset + 80 + j * 4, true);
-    for (let j = 0; j < 4; j++) this.peerAddress[i * 4 + j] = view.getUint32(offset + 96 + j * 4, true);
-    this.localPort[i] = view.getUint16(offset + 112, true);
-    this.peerPort[i] = view.getUint16(offset + 114, true);
-    this.state[i] = view.getUint8(offset + 116);
-    this.flags[i] = view.getUint8(offset + 117);
-    this.reserved[i] = view.getUint16(offset + 118, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('WalkedSocketColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.cookie[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.bytesAcked[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      this.bytesReceived[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
+      this.bytesSent[i] = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
+      this.bytesRetrans[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+      this.segsOut[i] = view.getUint32(offset + 40, true);
+      this.segsIn[i] = view.getUint32(offset + 44, true);
+      this.totalRetrans[i] = view.getUint32(offset + 48, true);
+      this.rtt[i] = view.getUint32(offset + 52, true);
+      this.sendQueue[i] = view.getUint32(offset + 56, true);
+      this.sinceSent[i] = view.getUint32(offset + 60, true);
+      this.sinceReceived[i] = view.getUint32(offset + 64, true);
+      this.inode[i] = view.getUint32(offset + 68, true);
+      this.interface[i] = view.getUint32(offset + 72, true);
+      this.uid[i] = view.getUint32(offset + 76, true);
+      for (let j = 0; j < 4; j++) this.localAddress[i * 4 + j] = view.getUint32(offset + 80 + j * 4, true);
+      for (let j = 0; j < 4; j++) this.peerAddress[i * 4 + j] = view.getUint32(offset + 96 + j * 4, true);
+      this.localPort[i] = view.getUint16(offset + 112, true);
+      this.peerPort[i] = view.getUint16(offset + 114, true);
+      this.state[i] = view.getUint8(offset + 116);
+      this.flags[i] = view.getUint8(offset + 117);
+      this.reserved[i] = view.getUint16(offset + 118, true);
+    }
+    this.length = end;
   }
 
   clear(): void {

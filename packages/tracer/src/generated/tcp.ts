@@ -426,42 +426,49 @@ export class TcpEventColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('TcpEventColumns: all ' + this.capacity + ' rows are taken');
-    this.timeNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.flowNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.flowCpu[i] = view.getUint32(offset + 16, true);
-    this.cpu[i] = view.getUint32(offset + 20, true);
-    for (let j = 0; j < 16; j++) this.tupleLocalAddress[i * 16 + j] = view.getUint8(offset + 24 + j);
-    for (let j = 0; j < 16; j++) this.tuplePeerAddress[i * 16 + j] = view.getUint8(offset + 40 + j);
-    this.tupleLocalPort[i] = view.getUint16(offset + 56, true);
-    this.tuplePeerPort[i] = view.getUint16(offset + 58, true);
-    this.tupleNetns[i] = view.getUint32(offset + 60, true);
-    this.tupleInterface[i] = view.getUint32(offset + 64, true);
-    this.processCgroupId[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
-    this.processPid[i] = view.getUint32(offset + 80, true);
-    this.processTid[i] = view.getUint32(offset + 84, true);
-    this.processUid[i] = view.getUint32(offset + 88, true);
-    this.processReserved[i] = view.getUint32(offset + 92, true);
-    this.processComm[i] = readString(view, offset + 96, 16);
-    this.processThread[i] = readString(view, offset + 112, 16);
-    this.connectionId[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-    this.durationNs[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-    this.closingNs[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-    this.bytesSent[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-    this.bytesReceived[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
-    this.segmentsSent[i] = view.getUint32(offset + 168, true);
-    this.segmentsReceived[i] = view.getUint32(offset + 172, true);
-    this.retransmits[i] = view.getUint32(offset + 176, true);
-    this.srttUs[i] = view.getUint32(offset + 180, true);
-    this.event[i] = view.getUint32(offset + 184, true);
-    this.direction[i] = view.getUint32(offset + 188, true);
-    this.closedBy[i] = view.getUint32(offset + 192, true);
-    this.flags[i] = view.getUint32(offset + 196, true);
-    this.error[i] = view.getUint32(offset + 200, true);
-    this.fd[i] = view.getInt32(offset + 204, true);
-    this.subflows[i] = view.getUint32(offset + 208, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('TcpEventColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.timeNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.flowNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      this.flowCpu[i] = view.getUint32(offset + 16, true);
+      this.cpu[i] = view.getUint32(offset + 20, true);
+      for (let j = 0; j < 16; j++) this.tupleLocalAddress[i * 16 + j] = view.getUint8(offset + 24 + j);
+      for (let j = 0; j < 16; j++) this.tuplePeerAddress[i * 16 + j] = view.getUint8(offset + 40 + j);
+      this.tupleLocalPort[i] = view.getUint16(offset + 56, true);
+      this.tuplePeerPort[i] = view.getUint16(offset + 58, true);
+      this.tupleNetns[i] = view.getUint32(offset + 60, true);
+      this.tupleInterface[i] = view.getUint32(offset + 64, true);
+      this.processCgroupId[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
+      this.processPid[i] = view.getUint32(offset + 80, true);
+      this.processTid[i] = view.getUint32(offset + 84, true);
+      this.processUid[i] = view.getUint32(offset + 88, true);
+      this.processReserved[i] = view.getUint32(offset + 92, true);
+      this.processComm[i] = readString(view, offset + 96, 16);
+      this.processThread[i] = readString(view, offset + 112, 16);
+      this.connectionId[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+      this.durationNs[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+      this.closingNs[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+      this.bytesSent[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+      this.bytesReceived[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+      this.segmentsSent[i] = view.getUint32(offset + 168, true);
+      this.segmentsReceived[i] = view.getUint32(offset + 172, true);
+      this.retransmits[i] = view.getUint32(offset + 176, true);
+      this.srttUs[i] = view.getUint32(offset + 180, true);
+      this.event[i] = view.getUint32(offset + 184, true);
+      this.direction[i] = view.getUint32(offset + 188, true);
+      this.closedBy[i] = view.getUint32(offset + 192, true);
+      this.flags[i] = view.getUint32(offset + 196, true);
+      this.error[i] = view.getUint32(offset + 200, true);
+      this.fd[i] = view.getInt32(offset + 204, true);
+      this.subflows[i] = view.getUint32(offset + 208, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -520,11 +527,18 @@ export class ScratchColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('ScratchColumns: all ' + this.capacity + ' rows are taken');
-    this.inUse[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 216));
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('ScratchColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.inUse[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 216));
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -614,15 +628,22 @@ export class StatisticsColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('StatisticsColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 5; j++) this.produced[i * 5 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    this.lostRing[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-    this.lostMap[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-    this.missed[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.fallbackRuns[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-    this.lastFlowNs[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('StatisticsColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      for (let j = 0; j < 5; j++) this.produced[i * 5 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+      this.lostRing[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+      this.lostMap[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+      this.missed[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+      this.fallbackRuns[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+      this.lastFlowNs[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -795,12 +816,19 @@ export class NestedRunsColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('NestedRunsColumns: all ' + this.capacity + ' rows are taken');
-    this.changes[i] = readElements(new Array<ClaimedChange>(4), (i) => readClaimedChange(view, offset + i * 16));
-    this.number[i] = view.getUint32(offset + 64, true);
-    this.fallbackRuns[i] = view.getUint32(offset + 68, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('NestedRunsColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.changes[i] = readElements(new Array<ClaimedChange>(4), (i) => readClaimedChange(view, offset + i * 16));
+      this.number[i] = view.getUint32(offset + 64, true);
+      this.fallbackRuns[i] = view.getUint32(offset + 68, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -941,31 +969,38 @@ export class FlowColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('FlowColumns: all ' + this.capacity + ' rows are taken');
-    this.idNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.startNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.closingNs[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
-    this.idCpu[i] = view.getUint32(offset + 24, true);
-    this.direction[i] = view.getUint8(offset + 28);
-    this.flags[i] = view.getUint8(offset + 29);
-    this.error[i] = view.getUint16(offset + 30, true);
-    this.connectionId[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
-    this.ownerCgroupId[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-    this.ownerPid[i] = view.getUint32(offset + 48, true);
-    this.ownerTid[i] = view.getUint32(offset + 52, true);
-    this.ownerUid[i] = view.getUint32(offset + 56, true);
-    this.ownerReserved[i] = view.getUint32(offset + 60, true);
-    this.ownerComm[i] = readString(view, offset + 64, 16);
-    this.ownerThread[i] = readString(view, offset + 80, 16);
-    this.closerCgroupId[i] = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
-    this.closerPid[i] = view.getUint32(offset + 104, true);
-    this.closerTid[i] = view.getUint32(offset + 108, true);
-    this.closerUid[i] = view.getUint32(offset + 112, true);
-    this.closerReserved[i] = view.getUint32(offset + 116, true);
-    this.closerComm[i] = readString(view, offset + 120, 16);
-    this.closerThread[i] = readString(view, offset + 136, 16);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('FlowColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.idNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.startNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      this.closingNs[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
+      this.idCpu[i] = view.getUint32(offset + 24, true);
+      this.direction[i] = view.getUint8(offset + 28);
+      this.flags[i] = view.getUint8(offset + 29);
+      this.error[i] = view.getUint16(offset + 30, true);
+      this.connectionId[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+      this.ownerCgroupId[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+      this.ownerPid[i] = view.getUint32(offset + 48, true);
+      this.ownerTid[i] = view.getUint32(offset + 52, true);
+      this.ownerUid[i] = view.getUint32(offset + 56, true);
+      this.ownerReserved[i] = view.getUint32(offset + 60, true);
+      this.ownerComm[i] = readString(view, offset + 64, 16);
+      this.ownerThread[i] = readString(view, offset + 80, 16);
+      this.closerCgroupId[i] = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
+      this.closerPid[i] = view.getUint32(offset + 104, true);
+      this.closerTid[i] = view.getUint32(offset + 108, true);
+      this.closerUid[i] = view.getUint32(offset + 112, true);
+      this.closerReserved[i] = view.getUint32(offset + 116, true);
+      this.closerComm[i] = readString(view, offset + 120, 16);
+      this.closerThread[i] = readString(view, offset + 136, 16);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1095,17 +1130,24 @@ export class EndedSubflowsColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('EndedSubflowsColumns: all ' + this.capacity + ' rows are taken');
-    this.countersBytesSent[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.countersBytesReceived[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.countersSegmentsSent[i] = view.getUint32(offset + 16, true);
-    this.countersSegmentsReceived[i] = view.getUint32(offset + 20, true);
-    this.countersRetransmits[i] = view.getUint32(offset + 24, true);
-    this.countersSrttUs[i] = view.getUint32(offset + 28, true);
-    this.count[i] = view.getUint32(offset + 32, true);
-    this.flags[i] = view.getUint32(offset + 36, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('EndedSubflowsColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.countersBytesSent[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.countersBytesReceived[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      this.countersSegmentsSent[i] = view.getUint32(offset + 16, true);
+      this.countersSegmentsReceived[i] = view.getUint32(offset + 20, true);
+      this.countersRetransmits[i] = view.getUint32(offset + 24, true);
+      this.countersSrttUs[i] = view.getUint32(offset + 28, true);
+      this.count[i] = view.getUint32(offset + 32, true);
+      this.flags[i] = view.getUint32(offset + 36, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1219,17 +1261,24 @@ export class ListenerColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('ListenerColumns: all ' + this.capacity + ' rows are taken');
-    this.sk[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.ownerCgroupId[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.ownerPid[i] = view.getUint32(offset + 16, true);
-    this.ownerTid[i] = view.getUint32(offset + 20, true);
-    this.ownerUid[i] = view.getUint32(offset + 24, true);
-    this.ownerReserved[i] = view.getUint32(offset + 28, true);
-    this.ownerComm[i] = readString(view, offset + 32, 16);
-    this.ownerThread[i] = readString(view, offset + 48, 16);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('ListenerColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.sk[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.ownerCgroupId[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      this.ownerPid[i] = view.getUint32(offset + 16, true);
+      this.ownerTid[i] = view.getUint32(offset + 20, true);
+      this.ownerUid[i] = view.getUint32(offset + 24, true);
+      this.ownerReserved[i] = view.getUint32(offset + 28, true);
+      this.ownerComm[i] = readString(view, offset + 32, 16);
+      this.ownerThread[i] = readString(view, offset + 48, 16);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -1302,13 +1351,20 @@ export class ClosedFlowColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('ClosedFlowColumns: all ' + this.capacity + ' rows are taken');
-    this.sk[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.idNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.idCpu[i] = view.getUint32(offset + 16, true);
-    this.reserved[i] = view.getUint32(offset + 20, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('ClosedFlowColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.sk[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.idNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      this.idCpu[i] = view.getUint32(offset + 16, true);
+      this.reserved[i] = view.getUint32(offset + 20, true);
+    }
+    this.length = end;
   }
 
   clear(): void {

@@ -330,27 +330,34 @@ export class UdpFlowColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('UdpFlowColumns: all ' + this.capacity + ' rows are taken');
-    this.cookie[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.firstNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.lastNs[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
-    this.datagramsSent[i] = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
-    this.datagramsReceived[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
-    this.bytesSent[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-    this.bytesReceived[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-    this.processCgroupId[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.processPid[i] = view.getUint32(offset + 64, true);
-    this.processTid[i] = view.getUint32(offset + 68, true);
-    this.processUid[i] = view.getUint32(offset + 72, true);
-    this.processReserved[i] = view.getUint32(offset + 76, true);
-    this.processComm[i] = readString(view, offset + 80, 16);
-    this.processThread[i] = readString(view, offset + 96, 16);
-    this.cpu[i] = view.getUint32(offset + 112, true);
-    this.user[i] = view.getUint32(offset + 116, true);
-    this.direction[i] = view.getUint8(offset + 120);
-    for (let j = 0; j < 7; j++) this.reserved[i * 7 + j] = view.getUint8(offset + 121 + j);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('UdpFlowColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.cookie[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.firstNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+      this.lastNs[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
+      this.datagramsSent[i] = view.getUint32(offset + 24, true) + view.getUint32(offset + 28, true) * 4294967296;
+      this.datagramsReceived[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+      this.bytesSent[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+      this.bytesReceived[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+      this.processCgroupId[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+      this.processPid[i] = view.getUint32(offset + 64, true);
+      this.processTid[i] = view.getUint32(offset + 68, true);
+      this.processUid[i] = view.getUint32(offset + 72, true);
+      this.processReserved[i] = view.getUint32(offset + 76, true);
+      this.processComm[i] = readString(view, offset + 80, 16);
+      this.processThread[i] = readString(view, offset + 96, 16);
+      this.cpu[i] = view.getUint32(offset + 112, true);
+      this.user[i] = view.getUint32(offset + 116, true);
+      this.direction[i] = view.getUint8(offset + 120);
+      for (let j = 0; j < 7; j++) this.reserved[i * 7 + j] = view.getUint8(offset + 121 + j);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -420,17 +427,24 @@ export class UdpUserColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('UdpUserColumns: all ' + this.capacity + ' rows are taken');
-    this.processCgroupId[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.processPid[i] = view.getUint32(offset + 8, true);
-    this.processTid[i] = view.getUint32(offset + 12, true);
-    this.processUid[i] = view.getUint32(offset + 16, true);
-    this.processReserved[i] = view.getUint32(offset + 20, true);
-    this.processComm[i] = readString(view, offset + 24, 16);
-    this.processThread[i] = readString(view, offset + 40, 16);
-    this.ns[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('UdpUserColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.processCgroupId[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.processPid[i] = view.getUint32(offset + 8, true);
+      this.processTid[i] = view.getUint32(offset + 12, true);
+      this.processUid[i] = view.getUint32(offset + 16, true);
+      this.processReserved[i] = view.getUint32(offset + 20, true);
+      this.processComm[i] = readString(view, offset + 24, 16);
+      this.processThread[i] = readString(view, offset + 40, 16);
+      this.ns[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -517,21 +531,28 @@ export class UdpSocketColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('UdpSocketColumns: all ' + this.capacity + ' rows are taken');
-    this.idNs[i] = view.getBigUint64(offset, true);
-    this.idCpu[i] = view.getUint32(offset + 8, true);
-    this.idReserved[i] = view.getUint32(offset + 12, true);
-    this.ownerCgroupId[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
-    this.ownerPid[i] = view.getUint32(offset + 24, true);
-    this.ownerTid[i] = view.getUint32(offset + 28, true);
-    this.ownerUid[i] = view.getUint32(offset + 32, true);
-    this.ownerReserved[i] = view.getUint32(offset + 36, true);
-    this.ownerComm[i] = readString(view, offset + 40, 16);
-    this.ownerThread[i] = readString(view, offset + 56, 16);
-    this.netns[i] = view.getUint32(offset + 72, true);
-    this.reserved[i] = view.getUint32(offset + 76, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('UdpSocketColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.idNs[i] = view.getBigUint64(offset, true);
+      this.idCpu[i] = view.getUint32(offset + 8, true);
+      this.idReserved[i] = view.getUint32(offset + 12, true);
+      this.ownerCgroupId[i] = view.getUint32(offset + 16, true) + view.getUint32(offset + 20, true) * 4294967296;
+      this.ownerPid[i] = view.getUint32(offset + 24, true);
+      this.ownerTid[i] = view.getUint32(offset + 28, true);
+      this.ownerUid[i] = view.getUint32(offset + 32, true);
+      this.ownerReserved[i] = view.getUint32(offset + 36, true);
+      this.ownerComm[i] = readString(view, offset + 40, 16);
+      this.ownerThread[i] = readString(view, offset + 56, 16);
+      this.netns[i] = view.getUint32(offset + 72, true);
+      this.reserved[i] = view.getUint32(offset + 76, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -590,11 +611,18 @@ export class UdpStatisticsColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('UdpStatisticsColumns: all ' + this.capacity + ' rows are taken');
-    this.lostDatagrams[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.lostBytes[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('UdpStatisticsColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.lostDatagrams[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.lostBytes[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -677,18 +705,25 @@ export class UdpPendingColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('UdpPendingColumns: all ' + this.capacity + ' rows are taken');
-    this.sk[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    for (let j = 0; j < 16; j++) this.tupleLocalAddress[i * 16 + j] = view.getUint8(offset + 8 + j);
-    for (let j = 0; j < 16; j++) this.tuplePeerAddress[i * 16 + j] = view.getUint8(offset + 24 + j);
-    this.tupleLocalPort[i] = view.getUint16(offset + 40, true);
-    this.tuplePeerPort[i] = view.getUint16(offset + 42, true);
-    this.tupleNetns[i] = view.getUint32(offset + 44, true);
-    this.tupleInterface[i] = view.getUint32(offset + 48, true);
-    this.datagrams[i] = view.getUint32(offset + 52, true);
-    this.bytes[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('UdpPendingColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.sk[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      for (let j = 0; j < 16; j++) this.tupleLocalAddress[i * 16 + j] = view.getUint8(offset + 8 + j);
+      for (let j = 0; j < 16; j++) this.tuplePeerAddress[i * 16 + j] = view.getUint8(offset + 24 + j);
+      this.tupleLocalPort[i] = view.getUint16(offset + 40, true);
+      this.tuplePeerPort[i] = view.getUint16(offset + 42, true);
+      this.tupleNetns[i] = view.getUint32(offset + 44, true);
+      this.tupleInterface[i] = view.getUint32(offset + 48, true);
+      this.datagrams[i] = view.getUint32(offset + 52, true);
+      this.bytes[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+    }
+    this.length = end;
   }
 
   clear(): void {
@@ -753,12 +788,19 @@ export class UdpRequestColumns {
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('UdpRequestColumns: all ' + this.capacity + ' rows are taken');
-    this.length2[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.flags[i] = view.getUint32(offset + 8, true);
-    this.reserved[i] = view.getUint32(offset + 12, true);
-    this.length = i + 1;
+    this.pushRun(view, offset, 1, 0);
+  }
+
+  /** Adds `count` records, each `stride` bytes after the one before. @throws OptionError when so many have no room. */
+  pushRun(view: DataView, offset: number, count: number, stride: number): void {
+    const end = this.length + count;
+    if (end > this.capacity) throw new OptionError('UdpRequestColumns: all ' + this.capacity + ' rows are taken');
+    for (let i = this.length; i < end; i++, offset += stride) {
+      this.length2[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+      this.flags[i] = view.getUint32(offset + 8, true);
+      this.reserved[i] = view.getUint32(offset + 12, true);
+    }
+    this.length = end;
   }
 
   clear(): void {
