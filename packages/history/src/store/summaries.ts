@@ -16,6 +16,8 @@ import { failureKind, mayBeDamage } from './failure-kind.js';
 
 /** Sums pay where they are far fewer than rows, or few: opening a file costs as much as a thousand of them. */
 const FEW_SUMS = 1000;
+/** An estimate may be wrong by a quarter. */
+const ESTIMATE_FACTOR = 1.5;
 /** Rows that are read at a time; of a history that was made by an earlier version there are many. */
 const ROWS_AT_ONCE = 2_000_000;
 
@@ -96,16 +98,15 @@ async function insertSums(connection: DuckDBConnection, source: SumSource): Prom
   let finer = Number.POSITIVE_INFINITY;
   for (const [index, rollup] of [...rollups.entries()].toReversed()) {
     const most = Math.min(Math.max(FEW_SUMS, source.count / rollup.rowsPerSum), finer / rollup.fewerThanNext);
-    const pays = estimates[index]! <= most;
-    flags.push(`${pays} AS ${rollup.flag}`);
-    if (!pays) continue;
-    await insertRollup(connection, rollup, source);
-    finer = estimates[index]!;
+    const number =
+      estimates[index]! > most * ESTIMATE_FACTOR ? 0 : await insertRollup(connection, rollup, source, most);
+    flags.push(`${number > 0} AS ${rollup.flag}`);
+    if (number > 0) finer = number;
   }
   return flags;
 }
 
-/** About how many sums there would be of each kind, which takes little memory however many they are. */
+/** About how many sums there would be of each kind: to make them takes memory for all, whether they are kept or not. */
 async function estimateSums(connection: DuckDBConnection, { rows }: SumSource): Promise<number[]> {
   const counts = rollups.map((rollup) => `approx_count_distinct(hash(${listKeys(rollup)}))`);
   const [row] = await query(
@@ -115,16 +116,21 @@ async function estimateSums(connection: DuckDBConnection, { rows }: SumSource): 
   return row!.map(Number);
 }
 
+/** @returns how many there are now: none where there would be more than that. */
 async function insertRollup(
   connection: DuckDBConnection,
   rollup: Rollup,
   { id, rows, from }: SumSource,
-): Promise<void> {
+  most: number,
+): Promise<number> {
   const keys = listKeys(rollup);
-  await connection.run(
-    `INSERT INTO ${rollup.table} BY NAME SELECT ${id} AS summary, make_timestamp_ns(${from}) AS time, ${keys}, ${sumList}
-     FROM (SELECT *, ${servingPort} AS port FROM (${rows})) GROUP BY ${keys}`,
+  const result = await connection.run(
+    `INSERT INTO ${rollup.table} BY NAME SELECT ${id} AS summary, make_timestamp_ns(${from}) AS time, * EXCLUDE n
+     FROM (SELECT ${keys}, ${sumList}, count(*) OVER () AS n
+       FROM (SELECT *, ${servingPort} AS port FROM (${rows})) GROUP BY ${keys})
+     WHERE n <= ${Math.floor(most)} ORDER BY ${keys}`,
   );
+  return result.rowsChanged;
 }
 
 function listKeys(rollup: Rollup): string {
