@@ -97,7 +97,7 @@ struct tcp_event {
 	__u32 subflows; /* close of an MPTCP connection: TCP connections that carried it; 0: it is plain TCP, or not known */
 } SHARED;
 
-/* One of these a CPU; only that CPU writes it. */
+/* One of these a CPU; only that CPU writes it, so none shares a cache line with another's. */
 struct statistics {
 	__u64 produced[EVENT_KINDS]; /* events that the programs had to emit */
 	__u64 lost_ring;	     /* events among them for which the ring had no room */
@@ -105,4 +105,4 @@ struct statistics {
 	__u64 missed;		     /* changes of state for which the kernel ran no program */
 	__u64 fallback_runs;		     /* runs of the second program in place of the first (nesting.h) */
 	__u64 last_flow_ns;	     /* the newest flow identity given out on this CPU */
-};
+} __attribute__((aligned(64)));

@@ -217,6 +217,7 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	__u64 seq_num; /* elements so far */
 };
 
 struct bpf_iter__bpf_map_elem {

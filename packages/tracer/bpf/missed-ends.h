@@ -8,7 +8,7 @@
 #include "flow.h"
 
 struct closed_flow {
-	__u64 sk;
+	__u64 sk;    /* 0 behind the last one: then `id_ns` is the number of all entries of the table */
 	__u64 id_ns;
 	__u32 id_cpu;
 	__u32 reserved;
@@ -44,7 +44,10 @@ static __always_inline int write_closed_flow(struct bpf_iter__bpf_map_elem *ctx)
 	struct flow *flow = ctx->value;
 	__u64 *key = ctx->key;
 
-	if (key && flow && describe_closed(&closed, *key, flow))
-		bpf_seq_write(seq, &closed, sizeof(closed));
+	if (!key || !flow)
+		closed.id_ns = ctx->meta->seq_num;
+	else if (!describe_closed(&closed, *key, flow))
+		return 0;
+	bpf_seq_write(seq, &closed, sizeof(closed));
 	return 0;
 }

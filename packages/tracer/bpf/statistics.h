@@ -3,9 +3,13 @@
 
 #include "event.h"
 
-/* Inserted by the kernel with the map, never deleted. Programs add to their own CPU's value; user space sums. */
+/*
+ * An element a CPU, which programs on it add to, and user space sums; it sets the number. No per-CPU array, which cannot be mapped into
+ * memory: where a process is preempted in a system call that reads a map, its CPU runs no program of a kprobe or a perf event meanwhile
+ * (bpf_disable_instrumentation).
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct statistics);
@@ -19,7 +23,7 @@ static __always_inline void count(__u64 *counter)
 
 static __always_inline struct statistics *own_statistics(void)
 {
-	__u32 zero = 0;
+	__u32 cpu = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&statistics, &zero);
+	return bpf_map_lookup_elem(&statistics, &cpu);
 }

@@ -433,7 +433,8 @@ export class Tracer implements TracerApi {
       delivered: { ...this.#stream.delivered },
       lost: this.#losses.counts(kernel),
       inversions: this.#stream.inversions,
-      connections: [...this.#programs.collection.map('flows').keys()].length,
+      connections:
+        this.#programs.closedFlows?.count() ?? [...this.#programs.collection.map('flows').keys()].length,
     };
   }
 }

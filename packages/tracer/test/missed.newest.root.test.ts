@@ -30,6 +30,7 @@ describe('ends that no program saw', () => {
     await ending.ready;
     const flows = () => [...programs.collection.map('flows').keys()].length;
     assert.equal(flows(), 4);
+    assert.equal(programs.closedFlows?.count(), 4);
     assert.equal(programs.closedFlows?.look(), 0);
     // From now on, no program runs.
     programs.detach();
@@ -38,6 +39,7 @@ describe('ends that no program saw', () => {
     assert.equal(programs.closedFlows?.missed, 0);
     assert.equal(programs.closedFlows?.look(), 0);
     assert.equal(programs.closedFlows?.missed, 2);
+    assert.equal(programs.closedFlows?.count(), 2);
     assert.equal(flows(), 2);
     await living.finish();
   });

@@ -22,6 +22,8 @@ const codes: Readonly<Record<string, FailureKind>> = {
 /** DuckDB reports what the system said as text. */
 const texts: readonly (readonly [RegExp, FailureKind])[] = [
   [/No space left on device|Disk quota exceeded|could not write all bytes|not enough space/i, 'full'],
+  // What is more than the memory goes to the disk meanwhile.
+  [/Failed to create checkpoint because of error: failed to offload/, 'full'],
   [/Read-only file system/i, 'read-only'],
   [/Could not set lock on file|Conflicting lock/i, 'in-use'],
   [/^INTERRUPT|Interrupted!/, 'interrupted'],

@@ -557,7 +557,7 @@ export interface Statistics {
 }
 
 /** Bytes of `struct statistics`. */
-export const sizeofStatistics = 80;
+export const sizeofStatistics = 128;
 
 /** Where the fields of `struct statistics` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsStatistics = {
@@ -592,6 +592,7 @@ export function readStatistics(view: DataView, offset: number, into?: Statistics
 
 /** Encodes `struct statistics`; bytes between the fields become zero. */
 export function writeStatistics(view: DataView, offset: number, value: Statistics): void {
+  zeroBytes(view, offset, 128);
   writeElements(value.produced, 5, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
   view.setUint32(offset + 40, value.lostRing, true);
   view.setUint32(offset + 44, Math.floor(value.lostRing / 4294967296), true);

@@ -4,7 +4,7 @@ import { readClosedFlow, sizeofClosedFlow } from '../generated/tcp.js';
 
 /** Reads what the iterator over the flow table writes; replaced in tests. */
 export interface ClosedFlowReader extends Disposable {
-  /** One struct closed_flow for each entry whose socket is closed. */
+  /** One struct closed_flow for each entry whose socket is closed, and one behind them with the number of all entries. */
   read(): Uint8Array;
   /** Removes the entry of a socket. */
   remove(socket: Uint8Array): void;
@@ -35,6 +35,7 @@ export class ClosedFlows implements Disposable {
     const suspects = new Set<string>();
     for (let at = 0; at + sizeofClosedFlow <= bytes.length; at += sizeofClosedFlow) {
       const { sk, idNs, idCpu } = readClosedFlow(view, at);
+      if (sk === 0) continue;
       const name = `${sk} ${idNs} ${idCpu}`;
       if (this.#suspects.has(name)) {
         this.#reader.remove(bytes.slice(at, at + 8));
@@ -45,6 +46,13 @@ export class ClosedFlows implements Disposable {
     }
     this.#suspects = suspects;
     return suspects.size;
+  }
+
+  /** The entries of the flow table. To read its keys would keep kprobes and perf events of this CPU from running (bpf_disable_instrumentation). */
+  count(): number {
+    const bytes = this.#reader.read();
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return Number(readClosedFlow(view, bytes.length - sizeofClosedFlow).idNs);
   }
 
   [Symbol.dispose](): void {

@@ -7,6 +7,7 @@ import {
   kernelBtf,
   features as kernelFeatures,
   type LoadOptions,
+  MapFlag,
   MapType,
   OptionError,
   setGlobal,
@@ -49,6 +50,13 @@ function usePerfBuffer(spec: CollectionSpec): void {
   const maxEntries = Math.max(...possibleCpus()) + 1;
   spec.maps.set('events', { ...events, type: MapType.perfEventArray, keySize: 4, valueSize: 4, maxEntries });
   setGlobal(spec, 'perf_buffer', true);
+}
+
+/** Counts of each CPU can be read without a system call where the kernel lets arrays be mapped (5.5). */
+function useMappedCounts(spec: CollectionSpec, features: FeatureTable): void {
+  if (!features.has('array_mmap')) return;
+  const counts = spec.maps.get('statistics')!;
+  spec.maps.set('statistics', { ...counts, flags: counts.flags | MapFlag.mmapable });
 }
 
 /** Whether programs can read the kernel's objects by loads: the verifier goes by its own types, whatever others are in use. */
@@ -101,7 +109,9 @@ export function loadRequest(plan: HookPlan, btf: Btf, options: TracerOptions): L
   setGlobal(spec, 'wakeup_bytes', wakeupBytes);
   const hasRing = features.decide('ringbuf');
   if (!hasRing) usePerfBuffer(spec);
+  useMappedCounts(spec, features);
   const maxEntries = {
+    statistics: Math.max(...possibleCpus()) + 1,
     ...(hasRing && { events: ring }),
     flows: maxConnections,
     ...((filter.processFilters !== 0 || filter.wantedDirection !== Direction.DIRECTION_UNKNOWN) && {

@@ -1,5 +1,4 @@
 /** Events that the kernel programs could not deliver: counted, and reported as records from time to time. */
-import { EbpfError, PerCpuMap } from '@weir/ebpf';
 import { monotonicNs, possibleCpus } from '@weir/ebpf/sys';
 import type { ClosedFlows } from '../hooks/closed-flows.js';
 import { nestedProgram } from '../hooks/load-programs.js';
@@ -10,11 +9,11 @@ import type { WallClock } from './clock.js';
 import type { EventRing } from './event-ring.js';
 import type { RecordSource } from './record-source.js';
 import { RingLosses } from './ring-losses.js';
-import { type KernelCounts, sumStatistics } from './statistics.js';
+import { type KernelCounts, ProgramCounts } from './statistics.js';
 
 /**
  * The interval between two readings of the losses. It is long because the kernel runs no kprobe on a CPU while a process
- * reads a map there (bpf_disable_instrumentation), which can take long where that process is preempted.
+ * reads a map there (bpf_disable_instrumentation), as this one does before Linux 5.5, where counts cannot be mapped into memory.
  */
 const INTERVAL_NS = 10_000_000_000;
 
@@ -45,6 +44,7 @@ export class Losses implements RecordSource {
   readonly #clock: WallClock;
   readonly #udp: UdpLosses | undefined;
   readonly #reported: Record<keyof LossCounts, number>;
+  #kernel: ProgramCounts | undefined;
   #missedBefore = 0;
   #lookedNs: number;
   /** Events that were not read from the ring. */
@@ -97,12 +97,8 @@ export class Losses implements RecordSource {
   }
 
   kernelCounts(): KernelCounts {
-    const map = this.#programs.collection.map('statistics');
-    if (!(map instanceof PerCpuMap))
-      throw new EbpfError(
-        'the map "statistics" is not a per-CPU map: the object does not belong to this version',
-      );
-    return sumStatistics(map.lookupValues(new Uint8Array(4)) ?? [], possibleCpus());
+    this.#kernel ??= new ProgramCounts(this.#programs.collection.map('statistics'));
+    return this.#kernel.read();
   }
 
   /** Losses since the last record, once the interval has passed. */
