@@ -8,7 +8,7 @@
 #include "flow.h"
 
 struct closed_flow {
-	__u64 sk;    /* 0 behind the last one: then `id_ns` is the number of all entries of the table */
+	__u64 sk;    /* 0 behind the last one: then `id_ns` is the place of the table's last entry, from 0 */
 	__u64 id_ns;
 	__u32 id_cpu;
 	__u32 reserved;

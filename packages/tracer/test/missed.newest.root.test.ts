@@ -24,6 +24,7 @@ describe('ends that no program saw', () => {
     assert.ok(plan.closedFlows);
     using programs = new TracerPrograms(plan, btf, { filter: { netns: [netns.inode] } });
     programs.attach(plan);
+    assert.equal(programs.closedFlows?.count(), 0);
     const living = new Case(netns, 'held');
     await living.ready;
     const ending = new Case(netns, 'held');

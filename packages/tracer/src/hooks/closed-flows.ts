@@ -4,8 +4,9 @@ import { readClosedFlow, sizeofClosedFlow } from '../generated/tcp.js';
 
 /** Reads what the iterator over the flow table writes; replaced in tests. */
 export interface ClosedFlowReader extends Disposable {
-  /** One struct closed_flow for each entry whose socket is closed, and one behind them with the number of all entries. */
+  /** One struct closed_flow for each entry whose socket is closed, and one behind them with the place of the last of all entries. */
   read(): Uint8Array;
+  isEmpty(): boolean;
   /** Removes the entry of a socket. */
   remove(socket: Uint8Array): void;
 }
@@ -52,7 +53,9 @@ export class ClosedFlows implements Disposable {
   count(): number {
     const bytes = this.#reader.read();
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return Number(readClosedFlow(view, bytes.length - sizeofClosedFlow).idNs);
+    const { idNs: last } = readClosedFlow(view, bytes.length - sizeofClosedFlow);
+    // That is 0 also where there is none.
+    return last === 0 && this.#reader.isEmpty() ? 0 : last + 1;
   }
 
   [Symbol.dispose](): void {
@@ -65,6 +68,7 @@ export function openClosedFlows(program: Program, flows: BpfMap, missed?: number
   const link: IteratorLink = attachIterator(program, { mapFd: flows.fd });
   const reader = {
     read: () => link.read(),
+    isEmpty: () => flows.nextKey(undefined) === undefined,
     remove: (socket: Uint8Array) => void flows.delete(socket),
     [Symbol.dispose]: () => link[Symbol.dispose](),
   };
