@@ -25,7 +25,7 @@ const buildOptions: Partial<Record<FeatureName, readonly string[]>> = {
 };
 
 /** Versions of arm64 that are later than those of x86-64. */
-const arm64Since: Partial<Record<FeatureName, string>> = { fentry: '6.4', fexit: '6.4' };
+const arm64Since: Partial<Record<FeatureName, string>> = { fentry: '6.4', fexit: '6.4', lsm: '6.4' };
 
 /** The kernel that lacks something. */
 export interface LackingKernel {

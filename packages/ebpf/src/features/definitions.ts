@@ -42,7 +42,7 @@ import {
   withMap,
   withProgram,
 } from './probe.js';
-import { allOf, anyOf, known, type ProbeResult, unknown } from './state.js';
+import { allOf, anyOf, known, type ProbeResult, present, unknown } from './state.js';
 import { kernelSymbols } from './symbols.js';
 
 /** One thing that kernels have or lack. */
@@ -257,6 +257,8 @@ export const featureDefinitions = {
       allOf(
         () => activeSecurityModule('bpf'),
         () => loads({ type: ProgramType.lsm, attachType: AttachType.lsmMac, attachBtfId }),
+        // arm64 has loaded such programs since 6.0, but attaches them, as it does trampolines, only since 6.4.
+        () => (process.arch === 'arm64' ? attachesTracing(AttachType.traceFentry) : present),
       ),
     ),
   ),

@@ -18,8 +18,9 @@ const withheld: ReadonlyMap<FeatureName, { readonly reason: string; isWithheld()
   [
     'lsm',
     {
-      reason: 'its security modules do not include bpf',
-      isWithheld: () => !securityModules().includes('bpf'),
+      reason: 'its security modules do not include bpf, or it is of arm64 before 6.4',
+      isWithheld: () =>
+        !securityModules().includes('bpf') || (process.arch === 'arm64' && !kernelAtLeast('6.4')),
     },
   ],
   ['kprobes', { reason: 'built without CONFIG_KPROBES', isWithheld: () => lacks('register_kprobe') }],
