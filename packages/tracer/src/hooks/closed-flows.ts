@@ -49,11 +49,18 @@ export class ClosedFlows implements Disposable {
     return suspects.size;
   }
 
-  /** The entries of the flow table. To read its keys would keep kprobes and perf events of this CPU from running (bpf_disable_instrumentation). */
-  count(): number {
+  /**
+   * The entries of the flow table. To read its keys would keep kprobes and perf events of this CPU from running
+   * (bpf_disable_instrumentation).
+   *
+   * @returns Undefined where a program that an earlier version left does not say so.
+   */
+  count(): number | undefined {
     const bytes = this.#reader.read();
+    if (bytes.length === 0) return undefined;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const { idNs: last } = readClosedFlow(view, bytes.length - sizeofClosedFlow);
+    const { sk, idNs: last } = readClosedFlow(view, bytes.length - sizeofClosedFlow);
+    if (sk !== 0) return undefined;
     // That is 0 also where there is none.
     return last === 0 && this.#reader.isEmpty() ? 0 : last + 1;
   }
