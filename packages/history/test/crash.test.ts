@@ -12,7 +12,8 @@ import { Random } from './support/random-rows.js';
 import { openStore, readTable, temporaryFolder } from './support/store.js';
 
 const child = fileURLToPath(new URL('support/crash-child.js', import.meta.url));
-const KILLS = 30;
+/** `WEIR_KILLS=200` sets another number. */
+const KILLS = Number(process.env.WEIR_KILLS ?? 15);
 
 /** Runs until it is dead. @returns the number of the last acknowledged batch. */
 async function runUntilDead(

@@ -21,7 +21,7 @@ import { Random, randomRow } from './support/random-rows.js';
 import { batchOf, HOUR, HOUR_NS, openStore } from './support/store.js';
 
 const HOURS = 6n;
-const QUESTIONS = 60;
+const QUESTIONS = 40;
 
 /** Sums stay below 2^53, up to which they are exact. */
 function figures(random: Random) {

@@ -156,7 +156,8 @@ describe('a history', () => {
   test('gives an hour whose rows come late a second segment', async (context) => {
     const store = await openStore(context);
     const random = new Random(5);
-    const [first, late] = [rowsAt(random, HOUR, 10), rowsAt(random, HOUR, 10)];
+    // At times of their own: rows of one time have no order.
+    const [first, late] = [rowsAt(random, HOUR, 10), rowsAt(random, HOUR + 1000n, 10)];
     await store.append(batchOf(1, { ends: first.ends, time: HOUR + 2n * HOUR_NS }));
     await store.maintain();
     await store.append(batchOf(2, { ends: late.ends, time: HOUR + 4n * HOUR_NS }));
@@ -166,10 +167,7 @@ describe('a history', () => {
       ['ends-2025-11-24T15Z-2.parquet'],
     );
     const byTime = (a: { time: bigint }, b: { time: bigint }) => (a.time < b.time ? -1 : 1);
-    assert.deepEqual(
-      await readTable(store, 'ends', 'time, flow_ns'),
-      [...first.ends, ...late.ends].sort(byTime),
-    );
+    assert.deepEqual(await readTable(store, 'ends'), [...first.ends, ...late.ends].sort(byTime));
   });
 
   test('copies an hour in parts where its rows are too long for the memory', async (context) => {
