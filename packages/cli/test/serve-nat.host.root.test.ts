@@ -1,7 +1,6 @@
 /** Both ends of a connection in one history, with a router in between that rewrites both addresses. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { KilledServe } from './support/killed-serve.js';
 import { BACK, FRONT, SERVER, TwoHosts } from './support/routers.js';
 import { runClient, startListener } from './support/talker.js';
@@ -15,7 +14,7 @@ it('weir serve remembers both ends of a connection through DNAT and masquerade w
   await serve.ready();
   using _listener = await startListener(server, SERVER, 8080);
   await runClient(client, 'once', FRONT, '80', `${COUNT}`);
-  await sleep(500);
+  await hosts.ended();
   await using history = await serve.history();
   const rows = await history.read((session) =>
     session.query(

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { runWeir } from './support/command.js';
 import { KilledServe } from './support/killed-serve.js';
 import { openPast, ship, startReading, TestClickhouse, withoutClickhouse } from './support/reading.js';
@@ -72,7 +71,7 @@ it('weir serve --read counts connections between two hosts once, and joins their
   await Promise.all([one.ready(), two.ready()]);
   using _listener = await startListener(server, SERVER, 8080);
   await runClient(client, 'once', FRONT, '80', `${COUNT}`);
-  await sleep(500);
+  await hosts.ended();
   for (const serve of [one, two]) await shipHour(clickhouse, serve);
   await startReading(context, clickhouse.address);
   const { total } = await get('groups?range=-1h&by=host');

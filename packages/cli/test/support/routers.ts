@@ -1,5 +1,7 @@
 /** Simulated networks: namespaces, what connects them, and routers between them that rewrite addresses. */
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TestNetns } from './load.js';
 
 /** Connects two network namespaces by devices with these addresses. */
@@ -35,6 +37,13 @@ export function routeIn(netns: TestNetns, rules: string): void {
   runIn(netns, rules, 'nft', '-f', '-');
 }
 
+/** Whether each connection of a namespace has ended: a listener is none, and what waits for stray packets is over. */
+function allEnded(netns: TestNetns): boolean {
+  const args = ['netns', 'exec', netns.name, 'ss', '-Htan'];
+  const sockets = execFileSync('ip', args, { encoding: 'utf8' }).split('\n').filter(Boolean);
+  return sockets.every((line) => /^(LISTEN|TIME-WAIT)\b/.test(line));
+}
+
 /** Addresses of {@link TwoHosts}: the client's, the router's on either side, and the server's. */
 export const [CLIENT, FRONT, BACK, SERVER] = ['10.9.0.2', '10.9.0.1', '10.8.0.1', '10.8.0.2'] as const;
 
@@ -54,6 +63,13 @@ export class TwoHosts implements Disposable {
         chain after { type nat hook postrouting priority 100; ip daddr ${SERVER} masquerade; }
       }`,
     );
+  }
+
+  /** Waits until every connection has ended on either host. */
+  async ended(): Promise<void> {
+    const hosts = [this.client, this.server];
+    for (const deadline = Date.now() + 60_000; !hosts.every(allEnded); await sleep(10))
+      assert.ok(Date.now() < deadline, 'connections that do not end');
   }
 
   [Symbol.dispose](): void {
