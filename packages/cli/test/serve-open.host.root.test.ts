@@ -39,7 +39,8 @@ async function sideOf(history: HistoryStore, where: string): Promise<Side> {
   const ends = await rowsOf(history, 'ends', where);
   assert.equal(ends.length, 1, `rows of ends where ${where}`);
   const intervals = await rowsOf(history, 'intervals', where);
-  assert.equal(ends[0]!.interval_rows, intervals.length, `rows of intervals where ${where}`);
+  const shown = () => `rows of intervals where ${where}: ${JSON.stringify([...ends, ...intervals], text)}`;
+  assert.equal(ends[0]!.interval_rows, intervals.length, shown());
   return { end: ends[0]!, intervals };
 }
 

@@ -97,6 +97,8 @@ describe('weir top --at', () => {
 
     tmux('new-session', '-d', '-x', '120', '-y', '24', '-s', 'past', 'sh');
     try {
+      // What is typed before the shell has its prompt stands before that.
+      await shows(/^[#$] *$/m);
       type(`TZ=UTC ${process.execPath} ${bin} top --at ${seconds(middle)} --folder ${place}`, 'Enter');
       const text = await shows(new RegExp(`→ 127\\.0\\.0\\.1:${first.port} `));
       assert.match(text, /^weir top {2}PAST \S+ \S+ {2}step 1 s {3}sent [\d.]+ kB\/s/);

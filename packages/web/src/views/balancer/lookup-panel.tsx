@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { reasonText } from '@weir/balancer/reasons';
 import type { VNode } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import type { BalancerLookupAnswer, BalancerState, BalancerVip } from '../../api/balancer-types.js';
 import { useAnswer } from '../../api/use-answer.js';
 import { Name } from '../../parts/name.js';
@@ -23,10 +23,13 @@ export function LookupPanel({ balancer, vip }: LookupProps): VNode {
   const usual = vip === undefined ? '' : endText(vip.address, vip.port);
   const destination = destinationParameter.value.value || usual;
   const typed = useSignal({ client, destination });
-  // A link that is followed has another flow.
-  useEffect(() => {
-    typed.value = { client, destination };
-  }, [client, destination]);
+  // A link that is followed has another flow. Before anything is shown: what is typed into it meanwhile would be lost.
+  useLayoutEffect(() => {
+    typed.value = { ...typed.value, client };
+  }, [client]);
+  useLayoutEffect(() => {
+    typed.value = { ...typed.value, destination };
+  }, [destination]);
   // It is asked again by a click: a flow may be known by then.
   const times = useSignal(0);
   const protocol = protocolOf(balancer, destination, vip);

@@ -1,7 +1,7 @@
 /** Questions in SQL. */
 import { useSignal } from '@preact/signals';
 import type { VNode } from 'preact';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useLayoutEffect, useMemo } from 'preact/hooks';
 import type { SqlAnswer } from '../../api/api-types.js';
 import { useAnswer } from '../../api/use-answer.js';
 import { visibleName } from '../../format/name-text.js';
@@ -32,7 +32,8 @@ export function SqlView(): VNode {
   const asked = statement.value.value;
   const typed = useSignal(asked || readDraft() || sqlExamples[0]!.sql);
   const version = useSignal(0);
-  useEffect(() => {
+  // Before anything is shown: what is typed into it meanwhile would be lost.
+  useLayoutEffect(() => {
     if (asked !== '') typed.value = asked;
   }, [asked, typed]);
   const tables = useTables(mayAsk);
