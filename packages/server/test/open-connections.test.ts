@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { figureNames } from '../src/collector/figures.js';
+import type { OpenConnection } from '../src/collector/open-connection.js';
 import { OpenConnections } from '../src/collector/open-connections.js';
+import type { OpenState } from '../src/collector/open-state.js';
 import { closeRecord, connectRecord, figureOf, type Simulated, simulated } from './support/connections.js';
 import { randomNumbers } from './support/random.js';
+
+/** What its files say to the next collector. */
+function leftBy({ state }: OpenConnections): OpenState {
+  const connections = [...state.connections].map((open) => {
+    const { id, connection, firstSweep, isListed, sweep, ...known } = open as OpenConnection;
+    return known;
+  });
+  return { ...state, connections };
+}
 
 describe('open connections', () => {
   test('rows of intervals add up to the figures of the end, however sweeps and ends fall', () => {
@@ -129,6 +140,47 @@ describe('open connections', () => {
       const { context, moved } = open.ended(closeRecord(connection, 20));
       assert.deepEqual([moved?.figures.bytes_sent, context.intervalRows, open.size], [10, 2, 0]);
     }
+  });
+
+  test('one that a killed collector found before its record was read is one, and all its rows have its number', () => {
+    for (const event of ['connect', 'accept'] as const) {
+      const killed = new OpenConnections();
+      [...killed.swept([], 5)];
+      killed.forget(true);
+      const connection = { ...simulated(1, event === 'connect' ? 7 : 11), inode: 0, bytes_sent: 100 };
+      [...killed.swept([{ ...connection, started_ns: undefined, flow_id: undefined }], 10)];
+      const open = new OpenConnections();
+      open.load(leftBy(killed));
+      const later = {
+        ...connection,
+        inode: 5,
+        direction: event === 'connect' ? 'outbound' : 'inbound',
+      } as const;
+      const [found] = [...open.swept([{ ...later, started_ns: undefined, flow_id: undefined }], 20)];
+      assert.ok(
+        found!.moved === undefined && !found!.isKnown && !found!.isNew,
+        'its record is about to come',
+      );
+      open.opened({ ...connectRecord(later), handshake_us: 0, event } as never);
+      const [second] = [...open.swept([later], 30)];
+      assert.deepEqual([second?.isNew, second?.moved?.figures.bytes_sent], [true, 100]);
+      assert.deepEqual([open.ended(closeRecord(later, 40)).context.intervalRows, open.size], [1, 0]);
+    }
+  });
+
+  test('one that waited to be accepted when its collector was killed is the one that was', () => {
+    const killed = new OpenConnections();
+    [...killed.swept([], 5)];
+    killed.forget(true);
+    const connection = { ...simulated(1, 25), inode: 0, direction: 'inbound', bytes_sent: 100 } as const;
+    const waiting = { ...connection, started_ns: undefined, flow_id: undefined };
+    [...killed.swept([waiting], 10)];
+    assert.equal([...killed.swept([waiting], 20)][0]?.moved?.figures.bytes_sent, 100);
+    const open = new OpenConnections();
+    open.load(leftBy(killed));
+    const accepted = { ...connection, inode: 5, bytes_sent: 130 };
+    assert.equal([...open.swept([accepted], 30)][0]?.moved?.figures.bytes_sent, 30);
+    assert.deepEqual([open.ended(closeRecord(accepted, 40)).context.intervalRows, open.size], [2, 0]);
   });
 
   test('a record does not name an older connection with the same ends', () => {

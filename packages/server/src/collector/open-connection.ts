@@ -80,7 +80,9 @@ export function isSame({ id, identity, foundNs }: OpenConnection, found: Connect
   if (id !== undefined) return id === found.id;
   // A socket that no process has any more has no inode.
   const isSocket = !identity?.inode || found.inode === 0 || identity.inode === found.inode;
-  return isSocket && (found.started_ns === undefined || found.started_ns <= foundNs);
+  // One that is accepted may have waited for that, and no process had it.
+  const mayHaveWaited = identity?.inode === 0 && found.direction === 'inbound';
+  return isSocket && (mayHaveWaited || found.started_ns === undefined || found.started_ns <= foundNs);
 }
 
 /** What a record says of a connection that begins. */

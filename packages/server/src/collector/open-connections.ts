@@ -84,8 +84,12 @@ export class OpenConnections {
     this.#sweptNs = sweptNs;
     this.#endedNs = endedNs;
     this.#hasFoundAll = hasFoundAll;
-    for (const known of connections)
-      this.#index.add(Object.assign(newConnection(known.flowId, this.#sweep), known));
+    for (const known of connections) {
+      const open = Object.assign(newConnection(known.flowId, this.#sweep), known);
+      // The record that names it may not have been read yet: the next sweep counts as the one that found it.
+      if (known.flowId === undefined) open.firstSweep++;
+      this.#index.add(open);
+    }
   }
 
   /** All that is to be kept. UDP is not: who counts it ends with the collector. It is to be read before the next change. */
