@@ -183,6 +183,17 @@ describe('open connections', () => {
     assert.deepEqual([open.ended(closeRecord(accepted, 40)).context.intervalRows, open.size], [2, 0]);
   });
 
+  test('one that is accepted with the ends of an older one without a process is another one', () => {
+    const killed = new OpenConnections();
+    const left = { ...simulated(1, 0), inode: 0, bytes_sent: 100, started_ns: undefined, flow_id: undefined };
+    [...killed.swept([left], 10)];
+    const open = new OpenConnections();
+    open.load(leftBy(killed));
+    const accepted = { ...simulated(1, 25), inode: 5, direction: 'inbound', bytes_sent: 130 } as const;
+    const [found] = [...open.swept([accepted], 30)];
+    assert.deepEqual([found?.isNew, found?.moved?.figures.bytes_sent], [true, 130]);
+  });
+
   test('a record does not name an older connection with the same ends', () => {
     const open = new OpenConnections();
     const older = { ...simulated(1, 0), started_ns: undefined, flow_id: undefined, bytes_sent: 100 };

@@ -76,12 +76,12 @@ export function newConnection(flowId: string | undefined, sweep: number): OpenCo
 }
 
 /** Whether a sweep has found the connection that was known by these ends, if need be to another collector. */
-export function isSame({ id, identity, foundNs }: OpenConnection, found: Connection): boolean {
+export function isSame({ id, identity, isOlder, foundNs }: OpenConnection, found: Connection): boolean {
   if (id !== undefined) return id === found.id;
   // A socket that no process has any more has no inode.
   const isSocket = !identity?.inode || found.inode === 0 || identity.inode === found.inode;
-  // One that is accepted may have waited for that, and no process had it.
-  const mayHaveWaited = identity?.inode === 0 && found.direction === 'inbound';
+  // One that is accepted may have waited for that, and no process had it. Nor has one an older connection that its process left.
+  const mayHaveWaited = !isOlder && identity?.inode === 0 && found.direction === 'inbound';
   return isSocket && (mayHaveWaited || found.started_ns === undefined || found.started_ns <= foundNs);
 }
 
