@@ -305,6 +305,21 @@ static void run_held(void) {
   close(server);
 }
 
+/* The ends of a connection that has ended are still open: nobody else gets the memory of their sockets. */
+static void run_disconnected(void) {
+  int listener = listening(0, loopback(0)), port = local_port(listener);
+  int client = connected(0, loopback(port)), server = check(accept(listener, NULL, NULL), "accept");
+  struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+  struct pollfd reset = {.fd = server};
+  report("disconnected", port, local_port(client), 0);
+  await_line();
+  check(connect(client, &nowhere, sizeof nowhere), "connect");
+  if (check(poll(&reset, 1, 5000), "poll") == 0) die("the server's end was not reset");
+  await_line();
+  close(client);
+  close(server);
+}
+
 int main(int count, char **values) {
   const char *name = count > 1 ? values[1] : "";
   alarm(60);
@@ -319,6 +334,7 @@ int main(int count, char **values) {
   else if (strcmp(name, "dropped") == 0 && count > 2) run_dropped(atoi(values[2]));
   else if (strcmp(name, "deferred") == 0) run_deferred();
   else if (strcmp(name, "held") == 0) run_held();
+  else if (strcmp(name, "disconnected") == 0) run_disconnected();
   else {
     fprintf(stderr, "weir-cases: '%s' is no subcommand\n", name);
     return 1;

@@ -27,7 +27,7 @@ describe('ends that no program saw', () => {
     assert.equal(programs.closedFlows?.count(), 0);
     const living = new Case(netns, 'held');
     await living.ready;
-    const ending = new Case(netns, 'held');
+    const ending = new Case(netns, 'disconnected');
     await ending.ready;
     const flows = () => [...programs.collection.map('flows').keys()].length;
     assert.equal(flows(), 4);
@@ -35,13 +35,14 @@ describe('ends that no program saw', () => {
     assert.equal(programs.closedFlows?.look(), 0);
     // From now on, no program runs.
     programs.detach();
-    await ending.finish();
+    await ending.resume();
     assert.equal(programs.closedFlows?.look(), 2);
     assert.equal(programs.closedFlows?.missed, 0);
     assert.equal(programs.closedFlows?.look(), 0);
     assert.equal(programs.closedFlows?.missed, 2);
     assert.equal(programs.closedFlows?.count(), 2);
     assert.equal(flows(), 2);
+    await ending.finish();
     await living.finish();
   });
 

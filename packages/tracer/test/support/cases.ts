@@ -22,7 +22,8 @@ export class Case {
   readonly reports: CaseReport[] = [];
   readonly #child: ReturnType<typeof spawn>;
   #onReady: () => void = () => {};
-  readonly ready: Promise<void>;
+  /** Resolves when it waits for a line. */
+  ready: Promise<void>;
   readonly #ended: Promise<unknown>;
 
   constructor(netns: TestNetns, ...args: string[]) {
@@ -30,15 +31,26 @@ export class Case {
     this.#child = spawn('ip', ['netns', 'exec', netns.name, program, ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    this.ready = new Promise((resolve) => {
-      this.#onReady = resolve;
-    });
+    this.ready = this.#nextReady();
     const lines = createInterface({ input: this.#child.stdout! });
     lines.on('line', (line) => {
       if (line === 'ready') this.#onReady();
       else this.reports.push(JSON.parse(line) as CaseReport);
     });
     this.#ended = Promise.all([once(lines, 'close'), once(this.#child, 'exit')]);
+  }
+
+  #nextReady(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onReady = resolve;
+    });
+  }
+
+  /** Lets it go on until it waits once more. */
+  async resume(): Promise<void> {
+    this.ready = this.#nextReady();
+    this.#child.stdin!.write('go\n');
+    await this.ready;
   }
 
   /** Lets it go on, if it waits, and waits for its end. */
