@@ -1,7 +1,7 @@
 /** Packages of Debian and RPM systems are clean, come, change, and go without leaving anything behind. */
 
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { attempt, repository, run, temporaryFolder } from '@weir/lab';
@@ -22,7 +22,9 @@ let second: TreeSource;
 before(async () => {
   await buildExecutable(arch, at('built'));
   first = { executable: at('built'), parts: await fetchParts(arch), arch, version: '1.0.0' };
-  second = { ...first, version: '1.0.1' };
+  const shipped = readFileSync(join(repository, 'release/system/serve.yaml'), 'utf8');
+  writeFileSync(at('serve.yaml'), `${shipped}# of the next version\n`);
+  second = { ...first, version: '1.0.1', settings: at('serve.yaml') };
 });
 after(() => folder[Symbol.dispose]());
 
@@ -49,35 +51,46 @@ describe('units of systemd', () => {
   }
 });
 
-/** Installs, upgrades and removes a package in a new system, by the commands of its package manager. */
-async function comesAndGoes(
+/** The databases of users and groups. */
+const databases = ['passwd', 'group', 'shadow', 'gshadow'];
+
+function users(root: SystemRoot): string[] {
+  return databases.map((name) => readFileSync(join(root.folder, 'etc', name), 'utf8'));
+}
+
+/** Of a system, what packages change. */
+interface Commands {
+  readonly install: (file: string) => Promise<unknown>;
+  /** Prints the installed version. */
+  readonly version: () => Promise<string>;
+  /** Where the settings of a new version go when a host has changed the old ones. */
+  readonly newSettings: string;
+}
+
+/** Installs a package, changes the settings, and upgrades to one that has changed them, too. */
+async function isUpgraded(
   root: SystemRoot,
-  packages: readonly [string, string],
-  commands: { install: (file: string) => string; remove: string; purge: string },
+  [old, next]: readonly [string, string],
+  { install, version, newSettings }: Commands,
 ): Promise<void> {
-  const inside = packages.map((path) => `/root/${basename(path)}`);
-  for (const path of packages) copyFileSync(path, join(root.folder, 'root', basename(path)));
-  const before = await root.files();
-  const users = readFileSync(join(root.folder, 'etc/passwd'), 'utf8');
-  const succeed = async (script: string) => {
-    const { status, stdout, stderr } = await root.shell(script);
-    assert.equal(status, 0, `${script}\n${stdout}${stderr}`);
-    return stdout.toString();
-  };
-  await succeed(commands.install(inside[0]!));
-  assert.match(await succeed(use), /^\d+\.\d+\.\d+\n\/var\/lib\/weir\n$/);
+  await install(old);
+  assert.equal(await version(), '1.0.0');
+  assert.match(await succeed(root, use), /^\d+\.\d+\.\d+\n\/var\/lib\/weir\n$/);
   const settings = join(root.folder, 'etc/weir/serve.yaml');
   appendFileSync(settings, '# of this host\n');
-  await succeed(commands.install(inside[1]!));
-  assert.match(readFileSync(settings, 'utf8'), /# of this host\n$/);
-  await succeed(use);
-  await succeed('mkdir -p /var/lib/weir/server');
-  await succeed(commands.remove);
-  assert.ok(!existsSync(join(root.folder, 'usr/lib/weir')));
-  assert.match(readFileSync(settings, 'utf8'), /# of this host\n$/);
-  await succeed(commands.purge);
-  assert.deepEqual(await root.files(), before);
-  assert.equal(readFileSync(join(root.folder, 'etc/passwd'), 'utf8'), users);
+  const own = readFileSync(settings, 'utf8');
+  await install(next);
+  assert.equal(await version(), '1.0.1');
+  assert.equal(readFileSync(settings, 'utf8'), own);
+  assert.match(readFileSync(join(root.folder, newSettings), 'utf8'), /# of the next version\n$/);
+  await succeed(root, use);
+}
+
+/** Runs a shell inside and returns what it prints. */
+async function succeed(root: SystemRoot, script: string): Promise<string> {
+  const { status, stdout, stderr } = await root.shell(script);
+  assert.equal(status, 0, `${script}\n${stdout}${stderr}`);
+  return stdout.toString();
 }
 
 describe('the Debian package', () => {
@@ -102,11 +115,22 @@ describe('the Debian package', () => {
   });
 
   test('comes, keeps changed settings, and leaves nothing behind when it is purged', async () => {
-    await comesAndGoes(await SystemRoot.create(at('debian')), packages, {
-      install: (file) => `dpkg -i ${file}`,
-      remove: 'dpkg -r weir',
-      purge: 'dpkg -P weir',
+    const root = await SystemRoot.create(at('debian'));
+    const [files, databasesBefore] = [await root.files(), users(root)];
+    for (const path of packages) copyFileSync(path, join(root.folder, 'root', basename(path)));
+    await isUpgraded(root, packages, {
+      // Else it asks, as it should, and there is nobody to answer.
+      install: (path) => succeed(root, `dpkg --force-confold -i /root/${basename(path)}`),
+      version: () => succeed(root, `dpkg-query -W -f '\${Version}' weir`),
+      newSettings: 'etc/weir/serve.yaml.dpkg-dist',
     });
+    await succeed(root, 'rm /root/*.deb; mkdir -p /var/lib/weir/server');
+    await succeed(root, 'dpkg -r weir');
+    assert.ok(!existsSync(join(root.folder, 'usr/lib/weir')));
+    assert.match(readFileSync(join(root.folder, 'etc/weir/serve.yaml'), 'utf8'), /# of this host\n$/);
+    await succeed(root, 'dpkg -P weir');
+    assert.deepEqual(await root.files(), files);
+    assert.deepEqual(users(root), databasesBefore);
   });
 });
 
@@ -130,14 +154,15 @@ describe('the RPM package', () => {
     const files = await root.files();
     // The system is Debian's, whose packages RPM does not know: it runs the scripts inside all the same.
     const rpm = async (...args: string[]) => await run('rpm', ['--root', root.folder, '--nodeps', ...args]);
-    await rpm('-i', packages[0]);
-    const { status, stdout, stderr } = await root.shell(use);
-    assert.equal(status, 0, stderr);
-    assert.match(stdout.toString(), /^\d+\.\d+\.\d+\n\/var\/lib\/weir\n$/);
-    const settings = join(root.folder, 'etc/weir/serve.yaml');
-    appendFileSync(settings, '# of this host\n');
-    await rpm('-U', packages[1]);
-    assert.match(readFileSync(settings, 'utf8'), /# of this host\n$/);
+    await isUpgraded(root, packages, {
+      install: (path) => rpm('-U', path),
+      version: async () =>
+        (await run('rpm', ['--root', root.folder, '-q', '--qf', '%{VERSION}', 'weir'])).toString(),
+      newSettings: 'etc/weir/serve.yaml.rpmnew',
+    });
+    await run('systemd-tmpfiles', [`--root=${root.folder}`, '--create', 'weir.conf']);
+    const { mode, uid } = statSync(join(root.folder, 'run/weir'));
+    assert.deepEqual([mode & 0o7777, uid], [0o755, 0]);
     await rpm('-e', 'weir');
     // Folders of systemd, which this system lacks, and RPM's own database.
     const others = /^\.\/(usr\/lib\/sysusers\.d|root\/\.rpmdb(\/.*)?)$/;
@@ -146,6 +171,6 @@ describe('the RPM package', () => {
       .map((line) => line.split(' ')[2]!)
       .filter((path) => !others.test(path));
     // Settings that were changed are kept under another name.
-    assert.deepEqual(left, ['./etc/weir', './etc/weir/serve.yaml.rpmsave']);
+    assert.deepEqual(left, ['./etc/weir', './etc/weir/serve.yaml.rpmnew', './etc/weir/serve.yaml.rpmsave']);
   });
 });

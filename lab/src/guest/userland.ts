@@ -26,7 +26,7 @@ const basePackages = [
   'util-linux',
 ];
 
-/** Dependencies that no guest uses: package management, and Perl for configuration questions. */
+/** Dependencies that no guest uses unless it asks for them: package management, and Perl for configuration questions. */
 const omitted = new Set([
   'debconf',
   'dpkg',
@@ -53,7 +53,8 @@ async function unpackPackages(packages: readonly string[], { architecture }: Pla
     const partial = mkdtempSync(`${folder}-`);
     try {
       const { bookworm } = architecture === 'x64' ? suites : arm64Suites;
-      await bookworm.unpack(packages, partial, { dependencies: true, omit: omitted });
+      const omit = new Set([...omitted].filter((name) => !packages.includes(name)));
+      await bookworm.unpack(packages, partial, { dependencies: true, omit });
       renameSync(partial, folder);
     } finally {
       rmSync(partial, { recursive: true, force: true });

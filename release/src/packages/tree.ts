@@ -34,6 +34,8 @@ export interface TreeSource {
   readonly parts: Parts;
   readonly arch: Architecture;
   readonly version: string;
+  /** The settings that a new host gets; by default those in release/system. */
+  readonly settings?: string;
 }
 
 /** Commands that have a page, with what `apropos` shows. */
@@ -104,7 +106,7 @@ export async function writeTree(root: string, layout: Layout, source: TreeSource
   copy(system('weir-balance@.service'), at(`${layout.systemdUnits}/weir-balance@.service`), 0o644);
   copy(system('weir.sysusers'), at('usr/lib/sysusers.d/weir.conf'), 0o644);
   copy(system('weir.tmpfiles'), at('usr/lib/tmpfiles.d/weir.conf'), 0o644);
-  copy(system('serve.yaml'), at('etc/weir/serve.yaml'), 0o644);
+  copy(source.settings ?? system('serve.yaml'), at('etc/weir/serve.yaml'), 0o644);
   put(
     at('usr/share/man/man1/weir.1.gz'),
     compress(manPage('weir', 'who talks to whom on this host', overview, source.version)),
