@@ -58,7 +58,7 @@ function users(root: SystemRoot): string[] {
   return databases.map((name) => readFileSync(join(root.folder, 'etc', name), 'utf8'));
 }
 
-/** Of a system, what packages change. */
+/** How a system installs packages, and where it leaves what they bring. */
 interface Commands {
   readonly install: (file: string) => Promise<unknown>;
   /** Prints the installed version. */

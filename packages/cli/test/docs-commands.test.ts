@@ -25,9 +25,9 @@ const program = () =>
     helpOutput(() => undefined),
   );
 
-/** A command in a block of code, also with `sudo`, a variable or `npx` before it; a screen of `weir top` has two spaces. */
+/** A command in a block of code, also with `sudo`, a variable or `npx` before it, or in a container; a screen of `weir top` has two spaces. */
 const commandLine =
-  /^(?: {4})?(?:\$ )?(?:sudo )?(?:[A-Z_]+=\S+ )?(?:npx )?weir ((?:trace|top|query|serve|balance|doctor|completion)(?: (?! ).*)?)$/;
+  /^(?: {4})?(?:\$ )?(?:sudo )?(?:[A-Z_]+=\S+ )?(?:npx |kubectl -n \S+ exec \S+ -- | *registry\.example\/)?weir(?::VERSION)? ((?:trace|top|query|serve|balance|doctor|completion)(?: (?! ).*)?)$/;
 /** A synopsis, or a sentence of `weir doctor`. */
 const isNoCommand = (line: string) => / (?:\[|<\w)|\.$/.test(line);
 
