@@ -44,9 +44,27 @@ describe('kept rings', () => {
     );
     for (let count = 4; count < 40; count++)
       assert.deepEqual(cache.get(members(count), 2), buildRing(members(count)));
-    const again = cache.get(members(3), 1);
-    assert.notEqual(again, ring);
-    assert.deepEqual(again, ring);
+    assert.deepEqual(cache.get(members(3), 1), buildRing(members(3), 1));
+  });
+});
+
+describe('memory of rings', () => {
+  it('a ring in memory with any content is that in memory of its own', () => {
+    const memory = new Uint16Array(RING_SIZE).fill(0xabcd);
+    for (const count of [12, 1, 3, 0, 200, 2]) {
+      assert.equal(buildRing(members(count), 1, memory), memory);
+      assert.deepEqual(memory, buildRing(members(count), 1), `${count} reals`);
+    }
+  });
+
+  it('the cache puts later rings into the memory of the one asked for least recently, and keeps no more', () => {
+    const cache = new RingCache();
+    const memories = new Set<Uint16Array>();
+    for (let count = 2; count < 60; count++) memories.add(cache.get(members(count), 1));
+    assert.equal(memories.size, 16);
+    const kept = cache.get(members(59), 1);
+    for (let count = 2; count < 17; count++) cache.get(members(count), 1);
+    assert.deepEqual(kept, buildRing(members(59), 1));
   });
 });
 

@@ -165,6 +165,24 @@ test('array: all elements exist, none can be deleted', () => {
   assert.deepEqual(map.get(49), value);
 });
 
+test('a value of many bytes goes to the kernel from its own memory, with flags and errors as a short one', () => {
+  for (const size of [16_383, 16_384, 150_000]) {
+    using map = createMap(spec(MapType.array, 4, size, 2)) as ArrayMap;
+    const values = [7, 8].map((start) => Uint8Array.from({ length: size }, (_, i) => start + i));
+    for (const [index, value] of values.entries()) map.set(index, value);
+    // A view behind the start of its buffer.
+    const memory = new Uint8Array(size + 5).fill(9, 5);
+    map.set(0, memory.subarray(5));
+    assert.deepEqual(map.get(0), new Uint8Array(size).fill(9));
+    assert.deepEqual(map.get(1), values[1]);
+    assert.throws(() => map.update(indexKey(1), values[0]!, UpdateFlag.noexist), { code: 'EEXIST' });
+    assert.throws(() => map.set(2, values[0]!), /the index is beyond max_entries, 2/);
+    assert.throws(() => map.set(1, values[0]!.subarray(1)), OptionError);
+    map[Symbol.dispose]();
+    assert.throws(() => map.set(1, values[0]!), /closed|disposed/);
+  }
+});
+
 test('an array is read and written in mapped memory', (t) => {
   if (!requireKernel(t, 'BPF_F_MMAPABLE', '5.5')) return;
   const map = createMap(spec(MapType.array, 4, 20, 300, MapFlag.mmapable)) as ArrayMap;

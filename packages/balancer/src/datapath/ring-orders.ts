@@ -63,8 +63,10 @@ export interface RingDraft {
 }
 
 /** This share of the free slots is occupied while a member takes those that it found when it looked ahead. */
-const TAKEN_MEANWHILE = 1 / 8;
-const LEAST_AHEAD = 16;
+const TAKEN_MEANWHILE = 1 / 24;
+const LEAST_AHEAD = 4;
+/** Positions that are looked at side by side, since each depends on the one a stride before. */
+const ABREAST = 4;
 
 /**
  * Has members take the next free slots of their orders.
@@ -78,7 +80,7 @@ const LEAST_AHEAD = 16;
 export function takeSlots({ starts, skips }: Orders, draft: RingDraft, count: number): void {
   const { turns, numbers, occupied, ring } = draft;
   const members = starts.length;
-  const ahead = Math.max(LEAST_AHEAD, Math.ceil((RING_SIZE * TAKEN_MEANWHILE) / members));
+  const ahead = ABREAST * Math.max(LEAST_AHEAD, Math.ceil((RING_SIZE * TAKEN_MEANWHILE) / members / ABREAST));
   const positions = starts.slice();
   const found = new Int32Array(members * ahead);
   const at = new Int32Array(members);
@@ -92,14 +94,27 @@ export function takeSlots({ starts, skips }: Orders, draft: RingDraft, count: nu
     do {
       while (i === end) {
         i = end = member * ahead;
-        const step = skips[member]! - RING_SIZE;
-        let position = positions[member]!;
-        for (let k = 0; k < ahead; k++) {
-          found[end] = position;
-          end += 1 - occupied[position]!;
-          position = wrapped(position + step);
+        const skip = skips[member]!;
+        let a = positions[member]!;
+        let b = wrapped(a + skip - RING_SIZE);
+        let c = wrapped(b + skip - RING_SIZE);
+        let d = wrapped(c + skip - RING_SIZE);
+        const stride = ((ABREAST * skip) % RING_SIZE) - RING_SIZE;
+        for (let k = 0; k < ahead; k += ABREAST) {
+          found[end] = a;
+          end += 1 - occupied[a]!;
+          found[end] = b;
+          end += 1 - occupied[b]!;
+          found[end] = c;
+          end += 1 - occupied[c]!;
+          found[end] = d;
+          end += 1 - occupied[d]!;
+          a = wrapped(a + stride);
+          b = wrapped(b + stride);
+          c = wrapped(c + stride);
+          d = wrapped(d + stride);
         }
-        positions[member] = position;
+        positions[member] = a;
         ends[member] = end;
       }
       slot = found[i++]!;

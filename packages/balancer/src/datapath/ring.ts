@@ -25,6 +25,9 @@ const SORTED_SLOTS = 1024;
 /** Positions wrap where fewer slots are left to step to. */
 const LEAST_SORTED = 3;
 
+/** Marks of the slots of the ring that is being built. To make them anew for each ring keeps the garbage collector busy. */
+const occupied = new Uint8Array(RING_SIZE);
+
 /** Whether a ring can have a real of that weight. */
 export function isWeight(weight: number): boolean {
   return Number.isInteger(weight) && weight >= 0 && weight <= MAX_WEIGHT;
@@ -34,17 +37,21 @@ export function isWeight(weight: number): boolean {
  * Builds a ring of real numbers, after Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load
  * Balancer" (2016).
  *
- * @returns A number for each of the 65537 slots; all are {@link NO_REAL} if no real has a weight.
+ * @param ring Memory for the 65537 slots, with any content. Default: memory of its own.
+ * @returns A number for each of the slots; all are {@link NO_REAL} if no real has a weight.
  * @throws OptionError for a weight that is not a whole number from 0 to 2^31.
  */
-export function buildRing(reals: readonly RingMember[], version: RingVersion = 2): Uint16Array {
+export function buildRing(
+  reals: readonly RingMember[],
+  version: RingVersion = 2,
+  ring: Uint16Array = new Uint16Array(RING_SIZE),
+): Uint16Array {
   for (const { weight } of reals) {
     if (!isWeight(weight)) {
       throw new OptionError(`weight ${weight}: expected a whole number from 0 to ${MAX_WEIGHT}`);
     }
   }
   const members = reals.filter(({ weight }) => weight > 0).sort((a, b) => (a.seed < b.seed ? -1 : 1));
-  const ring = new Uint16Array(RING_SIZE);
   if (members.length <= 1) return ring.fill(members[0]?.number ?? NO_REAL);
   const draft = {
     turns: turnsOf(
@@ -52,7 +59,7 @@ export function buildRing(reals: readonly RingMember[], version: RingVersion = 2
       version,
     ),
     numbers: Uint16Array.from(members, ({ number }) => number),
-    occupied: new Uint8Array(RING_SIZE),
+    occupied: occupied.fill(0),
     ring,
   };
   const orders = ordersOf(members.map(({ seed }) => seed));

@@ -23,6 +23,26 @@ const isHash: ReadonlySet<number> = new Set([
 /** Bytes up to which a copy by the compiled loop takes less time than the call of a built-in function. */
 const SHORT = 32;
 
+/** Bytes from which a value takes longer to copy than arguments to encode. */
+const LARGE = 16_384;
+
+/** The arguments of all commands on a map's elements, which differ in the flags at most, and the value's memory. */
+interface ElementMemory {
+  readonly value: Uint8Array;
+  readonly attr: Attr<'mapElem'>;
+  /** Where the arguments lie: outside the heap, for the struct has a view of them. */
+  readonly address: number;
+  readonly size: number;
+  /** The flags in `attr`. */
+  flags: number;
+}
+
+function elementMemory(mapFd: number, key: Uint8Array, valueBytes: number): ElementMemory {
+  const value = new Uint8Array(valueBytes);
+  const block = attr('mapElem', { mapFd, key, value, flags: 0 });
+  return { value, attr: block, address: ffi().address(block.bytes), size: block.used, flags: 0 };
+}
+
 /** Copies bytes of the same number. */
 function copyInto(to: Uint8Array, from: Uint8Array): void {
   if (from.length > SHORT) to.set(from);
@@ -65,14 +85,8 @@ export class BpfMap implements Disposable, MapShape {
   readonly valueBytes: number;
   readonly #fd: Fd;
   readonly #key: Uint8Array;
-  readonly #value: Uint8Array;
-  /** The arguments of all commands on elements, which differ in the flags at most. */
-  readonly #attr: Attr<'mapElem'>;
-  /** Where they lie: outside the heap, for the struct has a view of them. */
-  readonly #address: number;
-  readonly #size: number;
-  /** The flags in {@link #attr}. */
-  #flags = 0;
+  /** Made for the first command that needs it: an array of one large element may never be asked. */
+  #element: ElementMemory | undefined;
   /** The arguments of BPF_MAP_DELETE_ELEM, which refuses anything behind the key. */
   readonly #deleteAttr: Attr<'mapElem'>;
 
@@ -87,11 +101,7 @@ export class BpfMap implements Disposable, MapShape {
     this.flags = shape.flags;
     this.valueBytes = valueBytes;
     this.#key = new Uint8Array(shape.keySize);
-    this.#value = new Uint8Array(valueBytes);
     this.#deleteAttr = attr('mapElem', { mapFd: fd.fd, key: this.#key });
-    this.#attr = attr('mapElem', { mapFd: fd.fd, key: this.#key, value: this.#value, flags: 0 });
-    this.#address = ffi().address(this.#attr.bytes);
-    this.#size = this.#attr.used;
   }
 
   /** The map's file descriptor. @throws EbpfError after disposal. */
@@ -124,8 +134,7 @@ export class BpfMap implements Disposable, MapShape {
   update(key: Uint8Array, value: Uint8Array, flags: number = UpdateFlag.any): void {
     this.#setKey(key);
     this.#checkSize('value', value, this.valueBytes);
-    copyInto(this.#value, value);
-    const errno = -this.#call(Command.mapUpdateElem, flags);
+    const errno = -(value.length < LARGE ? this.#put(value, flags) : this.#putInPlace(value, flags));
     if (errno > 0) throw this.#error(Command.mapUpdateElem, errno);
   }
 
@@ -241,16 +250,28 @@ export class BpfMap implements Disposable, MapShape {
     const errno = -this.#call(command, flags);
     if (errno === ENOENT) return undefined;
     if (errno > 0) throw this.#error(command, errno);
-    return new Uint8Array(this.#value);
+    return new Uint8Array(this.#element!.value);
+  }
+
+  #put(value: Uint8Array, flags: number): number {
+    this.#element ??= elementMemory(this.fd, this.#key, this.valueBytes);
+    copyInto(this.#element.value, value);
+    return this.#call(Command.mapUpdateElem, flags);
+  }
+
+  #putInPlace(value: Uint8Array, flags: number): number {
+    return bpfRaw(Command.mapUpdateElem, attr('mapElem', { mapFd: this.fd, key: this.#key, value, flags }));
   }
 
   #call(command: number, flags: number): number {
     this.#checkOpen();
-    if (flags !== this.#flags) {
-      this.#attr.set({ flags });
-      this.#flags = flags;
+    this.#element ??= elementMemory(this.fd, this.#key, this.valueBytes);
+    const element = this.#element;
+    if (flags !== element.flags) {
+      element.attr.set({ flags });
+      element.flags = flags;
     }
-    return bpfInPlace(command, this.#address, this.#size);
+    return bpfInPlace(command, element.address, element.size);
   }
 
   /** The number of a closed descriptor may be another map's by then. @throws EbpfError after disposal. */
