@@ -14,7 +14,7 @@ export type { Flow } from './datapath/frame.js';
 export { flowHash, flowSlot, type HashedFlow, RING_SIZE } from './datapath/hash/flow.js';
 export { addressSeed } from './datapath/hash/seed.js';
 export type { ReasonName, Verdict } from './datapath/outcome.js';
-export { buildRing, NO_REAL, type RingMember, type RingVersion } from './datapath/ring.js';
+export { buildRing, NO_REAL, type RingMember, type RingVersion } from './datapath/rings/ring.js';
 export {
   Decapsulator,
   type DecapsulatorCounters,

@@ -1,7 +1,7 @@
 /** Rules for services, each alone and with the others. */
 import { canonicalAddress } from '@weir/ebpf/address';
 import { keyPrefix } from './address.js';
-import { isWeight } from './datapath/ring.js';
+import { isWeight } from './datapath/rings/ring.js';
 import { MAX_WEIGHT } from './limits.js';
 import {
   realKey,

@@ -2,7 +2,7 @@
 import { canonicalAddress } from '@weir/ebpf/address';
 import { type KeyPrefix, keyPrefix, wirePort } from './address.js';
 import { encode } from './datapath/encode.js';
-import type { RingVersion } from './datapath/ring.js';
+import type { RingVersion } from './datapath/rings/ring.js';
 import { sizeofVipPrefix, VipFlag, writeVipPrefix } from './generated/balancer.js';
 
 /** A transport protocol. */

@@ -6,9 +6,9 @@ import { OptionError } from '@weir/ebpf';
 import { RING_SIZE } from '../src/datapath/hash/flow.js';
 import { murmur3Pair } from '../src/datapath/hash/murmur3.js';
 import { addressSeed } from '../src/datapath/hash/seed.js';
-import { buildRing, type RingMember, type RingVersion } from '../src/datapath/ring.js';
-import { RingCache } from '../src/datapath/ring-cache.js';
-import { multiply, sortByStep } from '../src/datapath/ring-orders.js';
+import { buildRing, type RingMember, type RingVersion } from '../src/datapath/rings/ring.js';
+import { RingCache } from '../src/datapath/rings/ring-cache.js';
+import { multiply, sortByStep } from '../src/datapath/rings/ring-orders.js';
 
 function members(count: number, weight: (i: number) => number = () => 1): RingMember[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -28,23 +28,17 @@ function shares(ring: Uint16Array, count: number): number[] {
 describe('kept rings', () => {
   it('a kept ring is that of the same reals, weights and version, however many there were since', () => {
     const cache = new RingCache();
-    const ring = cache.get(members(3), 1);
-    assert.equal(cache.get(members(3), 1), ring);
-    assert.notDeepEqual(
-      cache.get(
-        members(3, (i) => i + 1),
-        2,
-      ),
-      ring,
-    );
+    const ring = cache.get({ members: members(3), version: 1 });
+    assert.equal(cache.get({ members: members(3), version: 1 }), ring);
+    assert.notDeepEqual(cache.get({ members: members(3, (i) => i + 1), version: 2 }), ring);
     const renumbered = members(3).map((each) => ({ ...each, number: each.number + 7 }));
     assert.deepEqual(
-      cache.get(renumbered, 1),
+      cache.get({ members: renumbered, version: 1 }),
       ring.map((number) => number + 7),
     );
     for (let count = 4; count < 40; count++)
-      assert.deepEqual(cache.get(members(count), 2), buildRing(members(count)));
-    assert.deepEqual(cache.get(members(3), 1), buildRing(members(3), 1));
+      assert.deepEqual(cache.get({ members: members(count), version: 2 }), buildRing(members(count)));
+    assert.deepEqual(cache.get({ members: members(3), version: 1 }), buildRing(members(3), 1));
   });
 });
 
@@ -60,10 +54,10 @@ describe('memory of rings', () => {
   it('the cache puts later rings into the memory of the one asked for least recently, and keeps no more', () => {
     const cache = new RingCache();
     const memories = new Set<Uint16Array>();
-    for (let count = 2; count < 60; count++) memories.add(cache.get(members(count), 1));
+    for (let count = 2; count < 60; count++) memories.add(cache.get({ members: members(count), version: 1 }));
     assert.equal(memories.size, 16);
-    const kept = cache.get(members(59), 1);
-    for (let count = 2; count < 17; count++) cache.get(members(count), 1);
+    const kept = cache.get({ members: members(59), version: 1 });
+    for (let count = 2; count < 17; count++) cache.get({ members: members(count), version: 1 });
     assert.deepEqual(kept, buildRing(members(59), 1));
   });
 });

@@ -92,10 +92,14 @@ rmSync(outdir, { recursive: true, force: true });
 mkdirSync(outdir);
 const results = await Promise.all([
   build({ ...options, entryPoints: [entry('entry-point')], splitting: true }),
-  // A process of its own, which the server starts beside its own file.
+  // A process of its own, which the server starts beside its own file, and a thread that the balancer starts so.
   build({
     ...options,
-    entryPoints: [fileURLToPath(new URL('../server/dist/src/imports/import-main.js', root))],
+    entryPoints: [
+      'server/dist/src/imports/import-main.js',
+      'balancer/dist/src/datapath/rings/ring-worker.js',
+    ].map((path) => fileURLToPath(new URL(`../${path}`, root))),
+    entryNames: '[name]',
   }),
   ...['trace-entry', 'top-entry', 'server-entry'].map(buildCompiled),
 ]);

@@ -21,8 +21,8 @@ import type { CpuCounters, Traffic } from './counters.js';
 import { encodeNumber } from './encode.js';
 import type { BalancerPrograms, SharedGlobals } from './programs.js';
 import type { RealRegistry } from './real-registry.js';
-import { RingCache } from './ring-cache.js';
-import { keptWeights, type Member, writeVipRecord } from './vip-record.js';
+import { RingCache } from './rings/ring-cache.js';
+import { keptWeights, type Member, ringInputs, writeVipRecord } from './vip-record.js';
 import { VipSlots } from './vip-slots.js';
 
 /** A service with its number and reals. */
@@ -50,8 +50,8 @@ export interface FreshTables {
   readonly lookup: boolean;
 }
 
-/** A record takes a descriptor until the program has it. */
-const RECORDS_AT_A_TIME = 64;
+/** A record takes a descriptor until the program has it, and the kernel waits for running programs once for these. */
+const RECORDS_AT_A_TIME = 256;
 
 export class ServiceTable {
   readonly #programs: BalancerPrograms;
@@ -231,6 +231,7 @@ export class ServiceTable {
 
   /** Writes services to the program's tables, which may have parts of them. */
   #make(services: readonly ServedService[]): void {
+    using _ = this.#rings.expect(services.map((served) => ringInputs(served.spec, weightedMembers(served))));
     for (let from = 0; from < services.length; from += RECORDS_AT_A_TIME) {
       const some = services.slice(from, from + RECORDS_AT_A_TIME);
       this.#programs.replaceVips(this.#recordsOf(some));
@@ -243,11 +244,9 @@ export class ServiceTable {
   /** Records that share their memory: new memory for each would take longer than to fill it. */
   *#recordsOf(services: readonly ServedService[]): Generator<readonly [number: number, record: Uint8Array]> {
     const record = new Uint8Array(sizeofVip);
-    for (const { number, spec, members, kept } of services) {
-      const weighted =
-        kept === undefined ? members : members.map((each, i) => ({ ...each, weight: kept[i]! }));
-      writeVipRecord(record, spec, weighted, this.#rings);
-      yield [number, record];
+    for (const served of services) {
+      writeVipRecord(record, served.spec, weightedMembers(served), this.#rings);
+      yield [served.number, record];
     }
   }
 
@@ -298,6 +297,11 @@ export class ServiceTable {
     if (this.#unused < maxEntries) return this.#unused++;
     throw new OptionError(`more than ${maxEntries} services`);
   }
+}
+
+/** The members with the weights that their ring has. */
+function weightedMembers({ members, kept }: ServedService): readonly Member[] {
+  return kept === undefined ? members : members.map((each, i) => ({ ...each, weight: kept[i]! }));
 }
 
 function addressName(prefix: KeyPrefix): string {

@@ -2,7 +2,8 @@
 import { offsetsVip } from '../generated/balancer.js';
 import { flagsOf, type ServiceSpec } from '../service.js';
 import type { KnownReal } from './real-registry.js';
-import type { RingCache } from './ring-cache.js';
+import type { RingInputs } from './rings/ring.js';
+import type { RingCache } from './rings/ring-cache.js';
 
 /**
  * Incremented when the same service gets another record than before. Pinned records of the same format are not made again,
@@ -36,11 +37,16 @@ export function writeVipRecord(
     setBit(record, offsetsVip.members, real.number);
     if (down) setBit(record, offsetsVip.down, real.number);
   }
-  const ring = rings.get(
-    members.map(({ real: { number, seed }, weight }) => ({ number, seed, weight })),
-    spec.ringVersion,
-  );
+  const ring = rings.get(ringInputs(spec, members));
   record.set(new Uint8Array(ring.buffer, ring.byteOffset, ring.byteLength), offsetsVip.ring);
+}
+
+/** What decides the service's ring. */
+export function ringInputs({ ringVersion }: ServiceSpec, members: readonly Member[]): RingInputs {
+  return {
+    members: members.map(({ real: { number, seed }, weight }) => ({ number, seed, weight })),
+    version: ringVersion,
+  };
 }
 
 /** A service's members and, where all have weight 0, their weights in the ring that stays. */

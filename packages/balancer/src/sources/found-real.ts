@@ -3,7 +3,7 @@ import { canonicalAddress, isAddress, isWithin, parseMappedPrefix } from '@weir/
 import { addressSpecialty } from '../config/address-specialty.js';
 import { type RealConfig, realName, type VipConfig } from '../config/schema.js';
 import type { SourceConfig } from '../config/source-schema.js';
-import { isWeight } from '../datapath/ring.js';
+import { isWeight } from '../datapath/rings/ring.js';
 import { realKey } from '../service.js';
 import { serviceProblems, translationProblems } from '../service-rules.js';
 

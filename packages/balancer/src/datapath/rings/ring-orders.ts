@@ -1,6 +1,6 @@
 /** The order in which each member of a ring comes to its slots. */
-import { RING_SIZE } from './hash/flow.js';
-import { murmur3Pair } from './hash/murmur3.js';
+import { RING_SIZE } from '../hash/flow.js';
+import { murmur3Pair } from '../hash/murmur3.js';
 
 const WORD_BITS = 32;
 const WORDS = Math.ceil(RING_SIZE / WORD_BITS);

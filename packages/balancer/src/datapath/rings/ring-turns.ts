@@ -1,5 +1,5 @@
 /** The order in which the members of a ring take slots. */
-import { RING_SIZE } from './hash/flow.js';
+import { RING_SIZE } from '../hash/flow.js';
 
 /**
  * How weights count. 2: reals take slots in proportion to their weights in every round. 1: in the first round each real

@@ -1,7 +1,7 @@
 /** Maglev rings, which assign a real to each of 65537 slots. The same reals give the same ring on every balancer. */
 import { OptionError } from '@weir/ebpf';
-import { MAX_WEIGHT } from '../limits.js';
-import { RING_SIZE } from './hash/flow.js';
+import { MAX_WEIGHT } from '../../limits.js';
+import { RING_SIZE } from '../hash/flow.js';
 import { ordersOf, takeLastSlots, takeSlots } from './ring-orders.js';
 import { type RingVersion, turnsOf } from './ring-turns.js';
 
@@ -15,6 +15,12 @@ export interface RingMember {
   readonly seed: bigint;
   /** A whole number from 0 to 2^31. Twice the weight gives twice the slots; 0 gives none. */
   readonly weight: number;
+}
+
+/** What decides a ring. */
+export interface RingInputs {
+  readonly members: readonly RingMember[];
+  readonly version: RingVersion | undefined;
 }
 
 /** The number in an empty ring's slots. */
