@@ -72,46 +72,71 @@ describe('a thread that builds rings', () => {
 });
 
 describe('a cache with such a thread', () => {
-  /** Asks for all rings, some of them twice. */
-  function assertAll(cache: RingCache, rings: readonly RingInputs[]): void {
-    using _ = cache.expect([...rings, ...rings]);
-    for (const [index, each] of rings.entries()) {
-      assert.deepEqual(cache.get(each), built(each), `ring ${index}`);
-      assert.deepEqual(cache.get(rings[index >> 1]!), built(rings[index >> 1]!), `ring ${index >> 1} again`);
+  /** Asks for all rings, some of them a second and a third time: soon after, or when they are no longer kept. */
+  function assertAll(startThread: typeof RingThread.start, rings: readonly RingInputs[]): void {
+    const asked = rings.flatMap((each, index) => [
+      each,
+      rings[index >> 1]!,
+      ...(index % 7 === 0 ? [each] : []),
+    ]);
+    const cache = new RingCache(startThread);
+    for (const _round of [1, 2]) {
+      using _ = cache.expect(asked);
+      for (const [index, each] of asked.entries())
+        assert.deepEqual(cache.get(each), built(each), `number ${index}`);
     }
   }
 
   it('has the same rings as without', () => {
-    const rings = inputs(200);
-    let threads = 0;
+    assertAll(RingThread.start, inputs(200));
+  });
+
+  it('has the same rings as without, where the thread is early', () => {
+    let early = 0;
+    assertAll((wanted) => {
+      const shared = new SharedRings(wanted.length);
+      startWorker(wanted, shared);
+      const idle = new Int32Array(new SharedArrayBuffer(4));
+      while (Atomics.load(claimed(shared), 0) < 32) Atomics.wait(idle, 0, 0, 1);
+      early++;
+      return new RingThread(wanted, shared);
+    }, inputs(120));
+    assert.equal(early, 2);
+  });
+
+  it('expects a ring again that is asked for again when it is no longer kept, and only then', () => {
+    const rings = inputs(20);
+    const [first] = rings;
+    let expected: readonly RingInputs[] = [];
     const cache = new RingCache((wanted) => {
-      threads++;
-      assert.equal(wanted.length, rings.length);
-      return RingThread.start(wanted);
+      expected = wanted;
+      return undefined;
     });
-    assertAll(cache, rings);
-    assert.equal(threads, 1);
+    cache.expect([...rings.slice(0, 16), first!, first!, ...rings.slice(16), rings[1]!, first!]);
+    assert.deepEqual(
+      expected.map((each) => rings.indexOf(each)),
+      [...rings.keys(), 1],
+    );
   });
 
   it('has those that the thread built before it was asked', () => {
-    const rings = inputs(30);
-    const cache = new RingCache((wanted) => {
+    let ahead = 0;
+    assertAll((wanted) => {
       const shared = new SharedRings(wanted.length);
+      ahead = wanted.length;
       shared.buildAll((index, ring) => ring.set(built(wanted[index]!)));
       return new RingThread(wanted, shared);
-    });
-    assertAll(cache, rings);
+    }, inputs(20));
+    assert.ok(ahead > 0 && ahead < 32, `${ahead} rings`);
   });
 
   it('builds all rings itself if the thread dies', () => {
-    const rings = inputs(40);
-    const cache = new RingCache((wanted) => {
+    assertAll((wanted) => {
       const shared = new SharedRings(wanted.length);
       // It had begun with the first three.
       claimed(shared)[0] = 3;
       return new RingThread(wanted, shared);
-    });
-    assertAll(cache, rings);
+    }, inputs(40));
   });
 
   it('builds the next ring while the thread builds the one that is asked for', () => {

@@ -9,8 +9,8 @@ const KEPT = 16;
 export class RingCache {
   readonly #rings = new Map<string, Uint16Array>();
   readonly #startThread: (rings: readonly RingInputs[]) => RingThread | undefined;
-  /** Rings that will be asked for, in that order, by their keys. */
-  #expected: { readonly thread: RingThread; readonly indices: ReadonlyMap<string, number> } | undefined;
+  /** Rings that will be built, in that order: the numbers of each by its key. */
+  #expected: { readonly thread: RingThread; readonly indices: ReadonlyMap<string, number[]> } | undefined;
 
   /** @param startThread For tests. */
   constructor(startThread = RingThread.start) {
@@ -22,14 +22,22 @@ export class RingCache {
    * is disposed of.
    */
   expect(rings: Iterable<RingInputs>): Disposable {
-    const wanted = new Map<string, RingInputs>();
+    const wanted: RingInputs[] = [];
+    const indices = new Map<string, number[]>();
+    // A ring that is asked for again much later is built again.
+    const kept = new Set(this.#rings.keys());
     for (const ring of rings) {
       const key = keyOf(ring);
-      if (!this.#rings.has(key)) wanted.set(key, ring);
+      if (!kept.delete(key)) {
+        indices.set(key, [...(indices.get(key) ?? []), wanted.length]);
+        wanted.push(ring);
+      }
+      kept.add(key);
+      if (kept.size > KEPT) kept.delete(kept.values().next().value!);
     }
-    const thread = this.#startThread([...wanted.values()]);
+    const thread = this.#startThread(wanted);
     if (thread === undefined) return { [Symbol.dispose]: () => undefined };
-    this.#expected = { thread, indices: new Map([...wanted.keys()].map((key, index) => [key, index])) };
+    this.#expected = { thread, indices };
     return {
       [Symbol.dispose]: () => {
         this.#expected = undefined;
@@ -51,12 +59,16 @@ export class RingCache {
   }
 
   #make(key: string, inputs: RingInputs): Uint16Array {
-    const index = this.#expected?.indices.get(key);
+    const index = this.#expected?.indices.get(key)?.shift();
     if (this.#expected === undefined || index === undefined) return this.#build(inputs);
-    const { thread } = this.#expected;
+    const { thread, indices } = this.#expected;
     // While the thread builds this ring.
     const next = thread.claimNext(index);
-    if (next !== undefined) this.#keep(keyOf(next), this.#build(next));
+    if (next !== undefined) {
+      const nextKey = keyOf(next);
+      indices.get(nextKey)?.shift();
+      this.#keep(nextKey, this.#build(next));
+    }
     const memory = this.#memory();
     return thread.take(index, memory) ? memory : buildRing(inputs.members, inputs.version, memory);
   }

@@ -26,6 +26,8 @@ export class SharedRings {
   readonly #slots: Uint16Array;
   /** The builder did not finish a ring that it had claimed. */
   #isLost = false;
+  /** The last ring that the user asked for. */
+  #asked = -1;
 
   /**
    * @param count Of rings.
@@ -69,11 +71,14 @@ export class SharedRings {
   }
 
   /**
-   * The user's side: copies a ring of the builder's, for which it waits if need be. Rings are asked for in their order.
+   * The user's side: copies a ring of the builder's, for which it waits if need be. Rings are asked for in their order: behind
+   * others, the memory of a ring may hold another one.
    *
    * @returns false if the user must build the ring.
    */
   take(index: number, ring: Uint16Array): boolean {
+    if (index <= this.#asked) return false;
+    this.#asked = index;
     if (this.#isLost || this.claim(index)) return false;
     if (Atomics.wait(this.#built, index, 0, LONGEST_MS) === 'timed-out') {
       this.#isLost = true;
