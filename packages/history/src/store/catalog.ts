@@ -25,7 +25,10 @@ export interface Segment {
   readonly version: number;
 }
 
-const segmentsTable = `CREATE TABLE ${RECENT}.segments (
+/** Table with a row for each segment. */
+export const SEGMENTS = `${RECENT}.segments`;
+
+const segmentsTable = `CREATE TABLE ${SEGMENTS} (
   table_name VARCHAR NOT NULL, hour BIGINT NOT NULL, part UINTEGER NOT NULL, name VARCHAR NOT NULL,
   row_count UBIGINT NOT NULL, bytes UBIGINT NOT NULL, first_time BIGINT NOT NULL, last_time BIGINT NOT NULL,
   version UINTEGER NOT NULL)`;
@@ -85,7 +88,7 @@ export async function readRetentionTime(
 ): Promise<RetentionTime | undefined> {
   const [row] = await query(
     connection,
-    `SELECT retention_ns, coalesce(jumped_ms, 0), (SELECT max(last_time) FROM ${RECENT}.segments) FROM ${RECENT}.store`,
+    `SELECT retention_ns, coalesce(jumped_ms, 0), (SELECT max(last_time) FROM ${SEGMENTS}) FROM ${RECENT}.store`,
   );
   const [kept, jumpedMs, newest] = row as [bigint | null, bigint, bigint | null];
   const time = kept ?? watermark ?? newest ?? undefined;
@@ -113,12 +116,24 @@ export async function query(
   return result.getRows();
 }
 
+/** Columns of {@link SEGMENTS}, as {@link listSegments} reads them. */
+export const segmentColumns: readonly string[] = [
+  'table_name',
+  'hour',
+  'part',
+  'name',
+  'row_count',
+  'bytes',
+  'first_time',
+  'last_time',
+  'version',
+];
+
 /** All segments, the oldest first. */
 export async function listSegments(connection: DuckDBConnection): Promise<Segment[]> {
   const rows = await query(
     connection,
-    `SELECT table_name, hour, part, name, row_count, bytes, first_time, last_time, version
-     FROM ${RECENT}.segments ORDER BY hour, part, table_name`,
+    `SELECT ${segmentColumns.join(', ')} FROM ${SEGMENTS} ORDER BY hour, part, table_name`,
   );
   return rows.map(([table, hour, part, name, count, bytes, from, to, version]) => ({
     table: table as string,
@@ -136,7 +151,7 @@ export async function listSegments(connection: DuckDBConnection): Promise<Segmen
 /** Adds a segment. */
 export async function addSegment(connection: DuckDBConnection, segment: Segment): Promise<void> {
   const { table, hour, part, name, rows, bytes, from, to, version } = segment;
-  await connection.run(`INSERT INTO ${RECENT}.segments VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, [
+  await connection.run(`INSERT INTO ${SEGMENTS} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, [
     table,
     BigInt(hour),
     part,
@@ -157,5 +172,5 @@ export async function deleteSegment(connection: DuckDBConnection, name: string):
       [name],
     );
   await connection.run(`DELETE FROM ${SUMMARIES} WHERE name = $1`, [name]);
-  await connection.run(`DELETE FROM ${RECENT}.segments WHERE name = $1`, [name]);
+  await connection.run(`DELETE FROM ${SEGMENTS} WHERE name = $1`, [name]);
 }

@@ -8,13 +8,14 @@ import { type DatabaseOptions, inTransaction, openDatabase } from './database.js
 import { EndsWriter } from './ends-writer.js';
 import { Epochs } from './epochs.js';
 import { failureKind } from './failure-kind.js';
+import { KeptCatalog } from './kept-catalog.js';
 import { type ReadOptions, Session, type SessionOptions } from './session.js';
 
 /** Milliseconds from one interruption to the next, until the statement has ended. */
 const INTERRUPT_MS = 20;
 
 /** What a question needs beside its connection. */
-export type Sources = Omit<SessionOptions, 'connection' | 'signal'>;
+export type Sources = Omit<SessionOptions, 'connection' | 'catalog' | 'signal'>;
 
 /** An opened database. */
 export class OpenDatabase {
@@ -23,6 +24,7 @@ export class OpenDatabase {
   readonly appending: DuckDBConnection;
   /** For all else that changes something, one at a time, beside appends. */
   readonly maintaining: DuckDBConnection;
+  readonly #catalog = new KeptCatalog();
 
   private constructor(instance: DuckDBInstance, appending: DuckDBConnection, maintaining: DuckDBConnection) {
     this.#instance = instance;
@@ -93,7 +95,7 @@ export class OpenDatabase {
         connection,
         async () => {
           signal?.throwIfAborted();
-          session = await Session.begin({ ...sources, connection, signal });
+          session = await Session.begin({ ...sources, connection, catalog: this.#catalog, signal });
           const found = await question(session);
           // An interruption after the last statement stops nothing.
           signal?.throwIfAborted();

@@ -1,10 +1,11 @@
 /** What a question sees: all rows as of its beginning, whether the database file or a segment has them. */
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import { lacksSql, type RowId } from '../rollup/id-filter.js';
+import { hasSomeSql, type RowId } from '../rollup/id-filter.js';
 import { ROLLUPS_SINCE, type Rollup, SUMMARIES } from '../rollup/rollup-tables.js';
 import { type LossRow, quoteText, type Schema, type TableName, tableColumns } from '../schema/index.js';
-import { listSegments, query, type Segment, storedVersion } from './catalog.js';
+import { query, type Segment } from './catalog.js';
+import type { KeptCatalog, SegmentList, Summary } from './kept-catalog.js';
 import { possibleTime } from './layout.js';
 import { recentRows } from './recent-rows.js';
 
@@ -17,6 +18,8 @@ export interface TimeRange {
 /** Where a session finds its rows. */
 export interface SessionOptions {
   readonly connection: DuckDBConnection;
+  /** What the database file says of segments. */
+  readonly catalog: KeptCatalog;
   readonly schema: Schema;
   /** The folder of the segments. */
   readonly segmentsFolder: string;
@@ -59,18 +62,20 @@ export class Session {
   /** A folder for files that the question needs for a while. */
   readonly temporary: string;
   readonly #folder: string;
-  readonly #segments: readonly Segment[];
+  readonly #catalog: KeptCatalog;
+  readonly #segments: SegmentList;
   /** The version of the schema of the database file: older than the program's where it is only read. */
   readonly #version: number;
   readonly #signal: AbortSignal | undefined;
   readonly #used = new Set<Segment>();
 
-  private constructor(options: SessionOptions, segments: readonly Segment[], version: number) {
+  private constructor(options: SessionOptions, segments: SegmentList, version: number) {
     this.connection = options.connection;
     this.schema = options.schema;
     this.extraLosses = options.losses;
     this.temporary = options.temporary;
     this.#folder = options.segmentsFolder;
+    this.#catalog = options.catalog;
     this.#segments = segments;
     this.#version = version;
     this.#signal = options.signal;
@@ -78,16 +83,15 @@ export class Session {
 
   /** Begins within the connection's transaction. */
   static async begin(options: SessionOptions): Promise<Session> {
-    const { connection, unreadable } = options;
-    const version = await storedVersion(connection);
-    const segments = await listSegments(connection);
-    const readable = segments.filter(({ name }) => !unreadable.has(name));
-    return new Session(options, readable, version ?? options.schema.version);
+    const { connection, catalog, unreadable } = options;
+    const version = await catalog.version(connection);
+    const segments = await catalog.segments(connection);
+    return new Session(options, segments.without(unreadable), version ?? options.schema.version);
   }
 
   /** All that can be read, the oldest first. */
   get segments(): readonly Segment[] {
-    return this.#segments;
+    return this.#segments.all;
   }
 
   /** Segments that the question has named so far. */
@@ -121,7 +125,7 @@ export class Session {
 
   /** A segment as a subquery with all columns, and `file_row_number`; undefined where there is none of this name any more. */
   segment(name: string): string | undefined {
-    const segment = this.#segments.find((each) => each.name === name);
+    const segment = this.#segments.named(name);
     if (segment === undefined) return undefined;
     this.#used.add(segment);
     const { table, version } = segment;
@@ -136,8 +140,8 @@ export class Session {
     without: ReadonlySet<string> | undefined,
   ): Map<number, Segment[]> {
     const groups = new Map<number, Segment[]>();
-    for (const segment of this.#segments) {
-      if (segment.table !== table || without?.has(segment.name) === true) continue;
+    for (const segment of this.#segments.of(table)) {
+      if (without?.has(segment.name) === true) continue;
       if (range !== undefined && (segment.to < range.from || segment.from >= range.to)) continue;
       this.#used.add(segment);
       const group = groups.get(segment.version);
@@ -157,28 +161,34 @@ export class Session {
     fits: (segment: Segment) => boolean,
   ): Promise<SummedSegment[]> {
     if (this.#version < ROLLUPS_SINCE || rollups.length === 0) return [];
-    const flags = rollups.map(({ flag }) => flag);
-    const rows = await this.query(`SELECT name, id, ${flags.join(', ')} FROM ${SUMMARIES}`);
-    const known = new Map(
-      rows.map(([name, id, ...has]) => [name, { summary: id as number, rollup: rollups[has.indexOf(true)] }]),
-    );
-    return this.#segments.flatMap((segment) => {
-      const { summary, rollup } = known.get(segment.name) ?? {};
-      if (summary === undefined || rollup === undefined) return [];
-      return liesIn(segment, range) && fits(segment) ? [{ name: segment.name, summary, rollup }] : [];
+    const summaries = await this.#summaries();
+    return this.segments.flatMap((segment) => {
+      if (!liesIn(segment, range) || !fits(segment)) return [];
+      const { name } = segment;
+      const summary = summaries.get(name);
+      const rollup = summary && rollups.find((each) => summary.rollups.has(each));
+      return rollup === undefined ? [] : [{ name, summary: summary!.id, rollup }];
     });
   }
 
   /** Names of segments of `ends` that have none of these ids, as far as that is known. */
   async lacking(ids: readonly RowId[]): Promise<ReadonlySet<string>> {
     if (this.#version < ROLLUPS_SINCE) return new Set();
-    const rows = await this.query(`SELECT name FROM ${SUMMARIES} WHERE ${lacksSql('has_ids', ids)}`);
-    return new Set(rows.map(([name]) => name as string));
+    const summaries = await this.#summaries();
+    const rows = await this.query(`SELECT id FROM ${SUMMARIES} WHERE ${hasSomeSql('has_ids', ids)}`);
+    const having = new Set(rows.map(([id]) => Number(id)));
+    const lacking = [...summaries].filter(([, { id, hasIds }]) => hasIds && !having.has(id));
+    return new Set(lacking.map(([name]) => name));
+  }
+
+  #summaries(): Promise<ReadonlyMap<string, Summary>> {
+    this.#signal?.throwIfAborted();
+    return this.#catalog.summaries(this.connection);
   }
 
   /** The time of the oldest row in a segment; undefined where there are no segments. */
   get oldestSegment(): bigint | undefined {
-    const times = this.#segments.map(({ from }) => from);
+    const times = this.segments.map(({ from }) => from);
     return times.length === 0 ? undefined : times.reduce((a, b) => (a < b ? a : b));
   }
 
