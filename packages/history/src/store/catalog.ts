@@ -33,13 +33,20 @@ const segmentsTable = `CREATE TABLE ${SEGMENTS} (
   row_count UBIGINT NOT NULL, bytes UBIGINT NOT NULL, first_time BIGINT NOT NULL, last_time BIGINT NOT NULL,
   version UINTEGER NOT NULL)`;
 
-/** Makes the tables of a new database file, or brings those of an earlier version up to this one. */
+/**
+ * Makes the tables of a new database file, or brings those of an earlier version up to this one.
+ *
+ * @returns the version that it had; undefined for a new one.
+ */
 export async function prepareSchema(
   connection: DuckDBConnection,
   { schema, step }: Pick<StoreContext, 'schema' | 'step'>,
-): Promise<void> {
+): Promise<number | undefined> {
   const version = await storedVersion(connection);
-  if (version === undefined) return inTransaction(connection, () => createAll(connection, schema));
+  if (version === undefined) {
+    await inTransaction(connection, () => createAll(connection, schema));
+    return undefined;
+  }
   if (version > schema.version)
     throw new HistoryError(
       `this history has version ${version} of the schema, and this program knows ${schema.version}: use a newer Weir`,
@@ -52,6 +59,7 @@ export async function prepareSchema(
     });
     await step('migration:committed');
   }
+  return version;
 }
 
 /** The version of the schema in a database file; undefined for a new one. */

@@ -3,7 +3,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { HistoryError, InterruptedError, NoHistoryError } from '../errors.js';
 import { quoteText, RECENT, type Schema } from '../schema/index.js';
 import { type RowWriter, TableWriter } from './append-rows.js';
-import { listSegments, query, type Segment, storedVersion } from './catalog.js';
+import { query, type Segment, storedVersion } from './catalog.js';
 import { type DatabaseOptions, inTransaction, openDatabase } from './database.js';
 import { EndsWriter } from './ends-writer.js';
 import { Epochs } from './epochs.js';
@@ -52,9 +52,11 @@ export class OpenDatabase {
     return Epochs.load(this.maintaining);
   }
 
-  /** All segments, the oldest first. */
-  segments(): Promise<Segment[]> {
-    return listSegments(this.maintaining);
+  /** All segments, the oldest first. The next question then has them, too. */
+  async segments(): Promise<readonly Segment[]> {
+    const { maintaining } = this;
+    const { all } = await inTransaction(maintaining, () => this.#catalog.segments(maintaining));
+    return all;
   }
 
   /** Whether it still works after an error. */

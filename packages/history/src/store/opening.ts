@@ -1,7 +1,7 @@
 /** Opens the database of a folder: for writing, after the folder was made fit for it; for reading, as it is. */
 import { HistoryError, NoHistoryError, ReadOnlyError } from '../errors.js';
 import { openOrSetAside, recordLostRows } from './broken-database.js';
-import { prepareSchema, storedVersion } from './catalog.js';
+import { prepareSchema } from './catalog.js';
 import type { StoreContext } from './context.js';
 import type { DatabaseLimits } from './database.js';
 import { keepReserve } from './disk-space.js';
@@ -26,10 +26,9 @@ export async function openForWriting(context: StoreContext, limits: DatabaseLimi
   const { database, aside } = await openOrMake(context, limits);
   const connection = database.maintaining;
   try {
-    const isNew = (await storedVersion(connection)) === undefined;
-    await prepareSchema(connection, context);
+    const before = await prepareSchema(connection, context);
     await protectFile(layout.database, owner);
-    await recover(context, connection, isNew);
+    await recover(context, database, before === undefined);
     if (aside !== undefined) await recordLostRows(context, connection, aside);
     await keepReserve(layout);
     return database;

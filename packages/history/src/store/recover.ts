@@ -5,11 +5,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type LossRow, quoteText } from '../schema/index.js';
 import { TableWriter } from './append-rows.js';
-import { addSegment, deleteSegment, listSegments, query, type Segment } from './catalog.js';
+import { addSegment, deleteSegment, query, type Segment } from './catalog.js';
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
 import { removeFile, removeFolder, renameFile, sizeOf } from './files.js';
 import { DAMAGED, isSegmentName, segmentPattern, UNFINISHED } from './layout.js';
+import type { OpenDatabase } from './open-database.js';
 import { segmentProblem } from './segment-file.js';
 
 /** What is wrong with a segment. */
@@ -78,20 +79,22 @@ export async function setAside(
 /** Brings the folder of an opened database to agree with it. @param isNew Whether the database file was made just now. */
 export async function recover(
   context: StoreContext,
-  connection: DuckDBConnection,
+  database: Pick<OpenDatabase, 'maintaining' | 'segments'>,
   isNew: boolean,
 ): Promise<void> {
   const { layout } = context;
+  const { maintaining } = database;
   for (const name of await readdir(layout.temporary)) await removeFolder(join(layout.temporary, name));
   const files = await readdir(layout.segments);
   for (const name of files.filter((each) => each.endsWith(UNFINISHED)))
     await removeFile(join(layout.segments, name));
-  const recorded = new Set((await listSegments(connection)).map(({ name }) => name));
+  const known = await database.segments();
+  const recorded = new Set(known.map(({ name }) => name));
   const orphans = files.filter((name) => isSegmentName(name) && !recorded.has(name));
-  if (isNew) await recordSegments(context, connection, orphans);
+  if (isNew) await recordSegments(context, maintaining, orphans);
   else for (const name of orphans) await removeFile(join(layout.segments, name));
-  for (const damage of await findDamage(context, await listSegments(connection)))
-    await setAside(context, connection, damage);
+  for (const damage of await findDamage(context, isNew ? await database.segments() : known))
+    await setAside(context, maintaining, damage);
 }
 
 /** Records segments that an earlier database file knew, which is gone. */
