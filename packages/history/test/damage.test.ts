@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   closeSync,
   cpSync,
   existsSync,
@@ -68,6 +70,7 @@ const damages: readonly (readonly [string, (path: string, size: number) => void]
   ['is empty', (path) => truncateSync(path, 0)],
   ['is missing', (path) => rmSync(path)],
   ['has bytes too many', (path) => writeFileSync(path, 'more', { flag: 'a' })],
+  ['has its end twice', (path, size) => appendFileSync(path, readFileSync(path).subarray(size - 8))],
   ['has another footer', (path, size) => flip(path, size - 8, 8)],
   ['has another beginning', (path) => flip(path, 0, 4)],
   ['has other values inside', (path, size) => flip(path, Math.floor(size / 3), Math.floor(size / 3))],
@@ -84,6 +87,13 @@ const damages: readonly (readonly [string, (path: string, size: number) => void]
     (path) => {
       rmSync(path);
       mkdirSync(path);
+    },
+  ],
+  [
+    'is a pipe',
+    (path) => {
+      rmSync(path);
+      execFileSync('mkfifo', [path]);
     },
   ],
 ];

@@ -5,7 +5,7 @@ const MAGIC = 'PAR1';
 /** The length of the footer, and the magic behind it. */
 const TAIL = 8;
 /** What was read last. */
-const bytes = Buffer.alloc(MAGIC.length + TAIL);
+const bytes = Buffer.alloc(MAGIC.length + TAIL + 1);
 
 /**
  * What is wrong with a segment's file; undefined: nothing that shows. It does not wait: a month has thousands of files, and handing each
@@ -22,19 +22,41 @@ export function segmentProblem(path: string, size?: number): string | undefined 
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'its file is missing' : String(error);
   }
   try {
-    const found = fstatSync(file);
-    if (!found.isFile()) return 'it is no plain file';
-    if (size !== undefined && found.size !== size)
-      return `its file has ${found.size} bytes, and ${size} were written`;
-    if (found.size < MAGIC.length + TAIL) return 'its file is too short';
-    readSync(file, bytes, 0, MAGIC.length, 0);
-    readSync(file, bytes, MAGIC.length, TAIL, found.size - TAIL);
-    if (bytes.toString('latin1', 0, 4) !== MAGIC || bytes.toString('latin1', 8, 12) !== MAGIC)
-      return 'its file is no Parquet';
-    if (bytes.readUInt32LE(MAGIC.length) > found.size - MAGIC.length - TAIL)
-      return 'its footer is longer than its file';
-    return undefined;
+    return size !== undefined && isWritten(file, size) ? undefined : problemOf(file, size);
   } finally {
     closeSync(file);
   }
+}
+
+/** Whether a file looks like what was written, up to its end: to ask for its status as well would take as long again. */
+function isWritten(file: number, size: number): boolean {
+  try {
+    readSync(file, bytes, 0, MAGIC.length, 0);
+    return (
+      readSync(file, bytes, MAGIC.length, TAIL + 1, size - TAIL) === TAIL &&
+      parquetProblem(size) === undefined
+    );
+  } catch {
+    return false;
+  }
+}
+
+function problemOf(file: number, size: number | undefined): string | undefined {
+  const found = fstatSync(file);
+  if (!found.isFile()) return 'it is no plain file';
+  if (size !== undefined && found.size !== size)
+    return `its file has ${found.size} bytes, and ${size} were written`;
+  if (found.size < MAGIC.length + TAIL) return 'its file is too short';
+  readSync(file, bytes, 0, MAGIC.length, 0);
+  readSync(file, bytes, MAGIC.length, TAIL, found.size - TAIL);
+  return parquetProblem(found.size);
+}
+
+/** What is wrong with the beginning and the end that were read of a file. @param size Its bytes. */
+function parquetProblem(size: number): string | undefined {
+  if (bytes.toString('latin1', 0, 4) !== MAGIC || bytes.toString('latin1', 8, 12) !== MAGIC)
+    return 'its file is no Parquet';
+  if (bytes.readUInt32LE(MAGIC.length) > size - MAGIC.length - TAIL)
+    return 'its footer is longer than its file';
+  return undefined;
 }
