@@ -81,7 +81,7 @@ function rowsOnly(store: HistoryStore): HistoryReader {
     read: (question, options) =>
       store.read((session) => {
         session.summed = async () => [];
-        session.lacking = async () => new Set();
+        session.having = async () => undefined;
         return question(session);
       }, options),
   };
@@ -111,7 +111,7 @@ function counting(store: HistoryStore, allowed: readonly Rollup[] = rollups) {
     read: (question, options) =>
       store.read((session) => {
         const summed = session.summed.bind(session);
-        const lacking = session.lacking.bind(session);
+        const having = session.having.bind(session);
         session.summed = async (range, asked, fits) => {
           const found = await summed(
             range,
@@ -121,9 +121,10 @@ function counting(store: HistoryStore, allowed: readonly Rollup[] = rollups) {
           skipped += found.length;
           return found;
         };
-        session.lacking = async (ids) => {
-          const found = await lacking(ids);
-          skipped += found.size;
+        session.having = async (ids) => {
+          const found = await having(ids);
+          const ends = session.segments.filter(({ table }) => table === 'ends');
+          skipped += ends.length - (found?.size ?? ends.length);
           return found;
         };
         return question(session);

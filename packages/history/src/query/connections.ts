@@ -94,7 +94,7 @@ export async function findRows(
   const rows: EndRow[] = [];
   const condition = all(where, place && relativeTo(place, order === 'newest' ? '<' : '>'));
   const { ids } = condition;
-  const without = ids === undefined ? undefined : await session.lacking(ids);
+  const only = ids === undefined ? undefined : await session.having(ids);
   let left = place === undefined ? range : behindTime(range, place[0]!, order);
   for (
     let length = ids === undefined ? WINDOW_NS : left.to - left.from;
@@ -102,7 +102,7 @@ export async function findRows(
     length *= 4n
   ) {
     const window = windowOf(left, length, order);
-    rows.push(...(await findIn(session, window, { condition, order, without }, limit - rows.length)));
+    rows.push(...(await findIn(session, window, { condition, order, only }, limit - rows.length)));
     left = order === 'newest' ? { from: left.from, to: window.from } : { from: window.to, to: left.to };
   }
   return rows;
@@ -124,21 +124,21 @@ export function windowOf({ from, to }: TimeRange, length: bigint, order: 'newest
 interface Search {
   readonly condition: Condition;
   readonly order: 'newest' | 'oldest';
-  /** Names of segments that need not be read. */
-  readonly without: ReadonlySet<string> | undefined;
+  /** Names of segments of which no other need be read. */
+  readonly only: ReadonlySet<string> | undefined;
 }
 
 async function findIn(
   session: Session,
   window: TimeRange,
-  { condition, order, without }: Search,
+  { condition, order, only }: Search,
   limit: number,
 ): Promise<EndRow[]> {
   const direction = order === 'newest' ? 'DESC' : 'ASC';
   const { sql, values } = all(within(window), condition);
   const columns = rowColumns(endColumns).map((name) => `"${name}"`);
   const found = await session.query(
-    `SELECT ${columns} FROM ${session.source('ends', { range: window, without })} WHERE ${sql}
+    `SELECT ${columns} FROM ${session.source('ends', { range: window, only })} WHERE ${sql}
      ORDER BY ${placeExpressions.map((each) => `${each} ${direction}`).join(', ')} LIMIT ${limit}`,
     [...values] as DuckDBValue[],
   );

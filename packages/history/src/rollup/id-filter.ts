@@ -45,8 +45,8 @@ export function idFiltersSql(source: string, bits: number): string {
     GROUP BY part)`;
 }
 
-/** Whether filters say that one of these ids may be in their segment. @param hasFilters An expression: whether there are any. */
-export function hasSomeSql(hasFilters: string, ids: readonly RowId[]): string {
+/** Whether filters say that none of these ids is in their segment. @param hasFilters An expression: whether there are any. */
+export function lacksSql(hasFilters: string, ids: readonly RowId[]): string {
   const hits = ids.map(({ column, value }) => {
     const id = column === 'flow_ns' && value >= 2n ** 60n ? value >> 4n : value;
     const filter = filterColumns[Number((id >> BigInt(FILTER_SHIFT)) & BigInt(FILTERS - 1))]!;
@@ -56,5 +56,5 @@ export function hasSomeSql(hasFilters: string, ids: readonly RowId[]): string {
     );
     return `coalesce(${bits.join(' AND ')}, false)`;
   });
-  return `${hasFilters} AND (${hits.join(' OR ')})`;
+  return `${hasFilters} AND NOT (${hits.join(' OR ')})`;
 }

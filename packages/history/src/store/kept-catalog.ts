@@ -11,9 +11,7 @@ export interface Summary {
   /** The number of its sums in their tables. */
   readonly id: number;
   /** Which sums there are. */
-  readonly rollups: ReadonlySet<Rollup>;
-  /** Whether there are filters of ids. */
-  readonly hasIds: boolean;
+  readonly rollups: readonly Rollup[];
 }
 
 /** A list of segments, all in order of time, and those of each table. */
@@ -91,7 +89,7 @@ export class KeptCatalog {
   );
   readonly #summaries = new KeptRows(
     SUMMARIES,
-    ['id', 'name', ...rollups.map(({ flag }) => flag), 'has_ids'],
+    ['id', 'name', ...rollups.map(({ flag }) => flag)],
     async (connection, columns) =>
       new Map((await query(connection, `SELECT ${columns} FROM ${SUMMARIES}`)).map(readSummary)),
   );
@@ -115,6 +113,5 @@ export class KeptCatalog {
 }
 
 function readSummary([id, name, ...flags]: readonly DuckDBValue[]): [string, Summary] {
-  const present = rollups.filter((_, index) => flags[index] === true);
-  return [name as string, { id: Number(id), rollups: new Set(present), hasIds: flags.at(-1) === true }];
+  return [name as string, { id: Number(id), rollups: rollups.filter((_, index) => flags[index] === true) }];
 }

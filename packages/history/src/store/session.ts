@@ -1,10 +1,10 @@
 /** What a question sees: all rows as of its beginning, whether the database file or a segment has them. */
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import { hasSomeSql, type RowId } from '../rollup/id-filter.js';
+import { lacksSql, type RowId } from '../rollup/id-filter.js';
 import { ROLLUPS_SINCE, type Rollup, SUMMARIES } from '../rollup/rollup-tables.js';
 import { type LossRow, quoteText, type Schema, type TableName, tableColumns } from '../schema/index.js';
-import { query, type Segment } from './catalog.js';
+import { query, SEGMENTS, type Segment } from './catalog.js';
 import type { KeptCatalog, SegmentList, Summary } from './kept-catalog.js';
 import { possibleTime } from './layout.js';
 import { recentRows } from './recent-rows.js';
@@ -41,6 +41,8 @@ export interface SourceOptions {
   readonly isExact?: boolean;
   /** Names of segments that are not read. */
   readonly without?: ReadonlySet<string> | undefined;
+  /** Names of segments of which no other is read. */
+  readonly only?: ReadonlySet<string> | undefined;
   /** Names of its columns, and of others that it does not have. Default: all. */
   readonly names?: ReadonlySet<string>;
 }
@@ -100,13 +102,14 @@ export class Session {
   }
 
   /** A table as a subquery: its rows in the database file and in segments. */
-  source(table: TableName, { range, isExact, without, names }: SourceOptions = {}): string {
+  source(table: TableName, options: SourceOptions = {}): string {
+    const { range, isExact, names } = options;
     const all = this.schema.tables[table]!;
     const columns =
       names === undefined ? all : Object.fromEntries(Object.entries(all).filter(([name]) => names.has(name)));
     const bounds = range === undefined || isExact !== true ? '' : ` WHERE ${timeBounds(range)}`;
     const parts = recentRows(table, columns, this.#version).map((rows) => rows + bounds);
-    for (const [version, segments] of this.#byVersion(table, range, without)) {
+    for (const [version, segments] of this.#byVersion(table, options)) {
       const list = tableColumns(this.schema.compact, table, columns, version);
       const read = (some: readonly Segment[], condition: string) => {
         const files = some.map(({ name }) => quoteText(join(this.#folder, name)));
@@ -134,14 +137,10 @@ export class Session {
     return `(SELECT ${columns}, file_row_number FROM read_parquet(${file}, file_row_number = true))`;
   }
 
-  #byVersion(
-    table: TableName,
-    range: TimeRange | undefined,
-    without: ReadonlySet<string> | undefined,
-  ): Map<number, Segment[]> {
+  #byVersion(table: TableName, { range, without, only }: SourceOptions): Map<number, Segment[]> {
     const groups = new Map<number, Segment[]>();
     for (const segment of this.#segments.of(table)) {
-      if (without?.has(segment.name) === true) continue;
+      if (without?.has(segment.name) === true || only?.has(segment.name) === false) continue;
       if (range !== undefined && (segment.to < range.from || segment.from >= range.to)) continue;
       this.#used.add(segment);
       const group = groups.get(segment.version);
@@ -166,19 +165,19 @@ export class Session {
       if (!liesIn(segment, range) || !fits(segment)) return [];
       const { name } = segment;
       const summary = summaries.get(name);
-      const rollup = summary && rollups.find((each) => summary.rollups.has(each));
+      const rollup = summary && rollups.find((each) => summary.rollups.includes(each));
       return rollup === undefined ? [] : [{ name, summary: summary!.id, rollup }];
     });
   }
 
-  /** Names of segments of `ends` that have none of these ids, as far as that is known. */
-  async lacking(ids: readonly RowId[]): Promise<ReadonlySet<string>> {
-    if (this.#version < ROLLUPS_SINCE) return new Set();
-    const summaries = await this.#summaries();
-    const rows = await this.query(`SELECT id FROM ${SUMMARIES} WHERE ${hasSomeSql('has_ids', ids)}`);
-    const having = new Set(rows.map(([id]) => Number(id)));
-    const lacking = [...summaries].filter(([, { id, hasIds }]) => hasIds && !having.has(id));
-    return new Set(lacking.map(([name]) => name));
+  /** Names of segments of `ends` that may have one of these ids; undefined where nothing is known of any. */
+  async having(ids: readonly RowId[]): Promise<ReadonlySet<string> | undefined> {
+    if (this.#version < ROLLUPS_SINCE) return undefined;
+    const rows = await this.query(
+      `SELECT name FROM ${SEGMENTS} WHERE table_name = 'ends'
+       AND name NOT IN (SELECT name FROM ${SUMMARIES} WHERE ${lacksSql('has_ids', ids)})`,
+    );
+    return new Set(rows.map(([name]) => name as string));
   }
 
   #summaries(): Promise<ReadonlyMap<string, Summary>> {
