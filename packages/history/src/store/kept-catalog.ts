@@ -32,7 +32,7 @@ export class SegmentList {
     }
   }
 
-  /** Those of a table, the oldest first. */
+  /** Segments of a table, the oldest first. */
   of(table: string): readonly Segment[] {
     return this.#byTable.get(table) ?? [];
   }
