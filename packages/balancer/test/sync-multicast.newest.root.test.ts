@@ -87,13 +87,16 @@ describe('a newcomer to a group gets the flows of another balancer', () => {
 
   before(async () => {
     const first = enterHost();
-    ip('link add m1 type veth peer name m2');
+    ip('link add m1 index 81 type veth peer name m2');
     setUp('m1', 1);
     const older = groups.map(() => new Flows(flow));
     const sent: FlowSync[] = [];
     for (const [i, { group, places }] of groups.entries())
       sent.push(await start(older[i]!, { group, interface: places[0] }));
     const second = enterHost();
+    // Node.js looks for the name of the device on which a link-local address sent where its thread is now, and drops the datagram if none
+    // has the index.
+    ip('link add other index 81 type veth peer name unused');
     withNetns(first, () => ip(`link set m2 netns /proc/${process.pid}/fd/${second}`));
     setUp('m2', 2);
     for (const [i, { group, places }] of groups.entries()) {

@@ -16,7 +16,7 @@ function marksOf({ stdout }: Ending): Marks {
   let section = '';
   let purpose = '';
   for (const line of stdout.split('\n')) {
-    if (/^[A-Z]\w+$/.test(line)) section = line;
+    if (/^[A-Z][\w ]*$/.test(line)) section = line;
     purpose = /^ {2}(\w[^:]*): /.exec(line)?.[1] ?? purpose;
     const [, indent, mark, name] = /^( +)([✓✗?]) (\S+)/.exec(line) ?? [];
     if (section === 'Types' && mark !== undefined) marks.set('Types', mark);
