@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { attempt, run, temporaryFolder } from '@weir/lab';
@@ -70,6 +70,28 @@ describe('the executable', () => {
     for (const name of ['Node.js', 'koffi', 'commander', 'preact']) {
       assert.match(stdout.toString(), new RegExp(`^${name} \\d`, 'm'));
     }
+  });
+
+  test('balances many services, and has the script of the thread that helps it to begin', async () => {
+    const vips = Array.from({ length: 70 }, (_, i) => {
+      const reals = [0, 1].map((real) => `{ name: r${real}, address: 10.${i}.0.${1 + real} }`);
+      return `  - { name: v${i}, address: 198.18.0.${i + 1}, port: 80, protocol: tcp, reals: [${reals.join(', ')}] }`;
+    });
+    const router = 'router: "02:00:00:00:00:01"';
+    const config = ['interfaces: [{ name: v0 }]', router, 'vips:', ...vips].join('\n');
+    writeFileSync(join(folder.path, 'balance.yaml'), `${config}\n`);
+    const script = `set -e
+      mount -t bpf bpf /sys/fs/bpf; mount -t tmpfs none /run
+      ip link add v0 type veth peer name v1; ip link set v0 up; ip link set v1 up
+      mkfifo /run/ready; "$WEIR" balance run "$CONFIG" --ready-fd 3 3>/run/ready >&2 & balancer=$!
+      read -r ready </run/ready; "$WEIR" balance status; "$WEIR" balance stop >&2; wait $balancer`;
+    const { status, stdout, stderr } = await attempt('unshare', ['--mount', '--net', 'sh', '-c', script], {
+      env: { ...process.env, WEIR: join(built, 'weir'), CONFIG: join(folder.path, 'balance.yaml') },
+    });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout.toString(), /v69/);
+    // Where the script is missing, that is a warning.
+    assert.doesNotMatch(stderr, /Warning/);
   });
 
   describe('in a root with a C library and busybox alone', () => {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -64,6 +65,25 @@ describe('a thread that builds rings', () => {
     while (Atomics.load(claimed(shared), 0) < 32) await setImmediate();
     shared.end();
     assert.deepEqual(await exited, [0]);
+  });
+
+  it('is said to have failed, and its rings are left to its user', async (t) => {
+    if (availableParallelism() < 2) return t.skip('needs two CPUs');
+    const rings = inputs(64);
+    const wrong = rings.map(({ members, version }) => ({
+      members: members.map((each) => ({ ...each, weight: -1 })),
+      version,
+    }));
+    let warning: Error | undefined;
+    process.once('warning', (each) => {
+      warning = each;
+    });
+    using thread = RingThread.start(wrong);
+    // The thread does not keep this process from ending.
+    while (warning === undefined) await setImmediate();
+    assert.match(warning.message, /^rings are built by one thread alone: .*weight -1: expected/);
+    assert.equal(thread?.take(0, new Uint16Array(RING_SIZE)), false);
+    assert.equal(thread?.take(1, new Uint16Array(RING_SIZE)), false);
   });
 
   it('is not started for a few rings', () => {

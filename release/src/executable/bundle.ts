@@ -6,7 +6,7 @@ import { build, type Plugin } from 'esbuild';
 
 const inside = (name: string) => join(repository, `release/dist/src/executable/inside/${name}.js`);
 
-/** Modules that read files of their package, or load packages by name, and what they get in the place of Node.js' own. */
+/** Modules that read files of their package, start a thread from one, or load packages by name, and what they get in the place of Node.js' own. */
 const replacements: readonly { readonly importer: RegExp; readonly module: string; readonly by: string }[] = [
   { importer: /packages\/tracer\/dist\/src\/objects\.js$/, module: 'node:fs', by: 'file-system' },
   { importer: /packages\/balancer\/dist\/src\/datapath\/objects\.js$/, module: 'node:fs', by: 'file-system' },
@@ -19,6 +19,11 @@ const replacements: readonly { readonly importer: RegExp; readonly module: strin
     importer: /packages\/server\/dist\/src\/imports\/imported-histories\.js$/,
     module: 'node:fs',
     by: 'file-system',
+  },
+  {
+    importer: /packages\/balancer\/dist\/src\/datapath\/rings\/ring-thread\.js$/,
+    module: 'node:worker_threads',
+    by: 'worker-threads',
   },
   { importer: /packages\/cli\/dist\/src\/version\.js$/, module: 'node:fs', by: 'file-system' },
   {
@@ -38,12 +43,15 @@ function replaceModules(used: Used): Plugin {
   return {
     name: 'inside-the-executable',
     setup(builder) {
-      builder.onResolve({ filter: /^node:(fs|fs\/promises|module)$/ }, ({ path, importer }) => {
-        const found = replacements.find((each) => each.module === path && each.importer.test(importer));
-        if (found === undefined) return undefined;
-        used.add(found);
-        return { path: inside(found.by) };
-      });
+      builder.onResolve(
+        { filter: /^node:(fs|fs\/promises|module|worker_threads)$/ },
+        ({ path, importer }) => {
+          const found = replacements.find((each) => each.module === path && each.importer.test(importer));
+          if (found === undefined) return undefined;
+          used.add(found);
+          return { path: inside(found.by) };
+        },
+      );
       builder.onResolve({ filter: /\.node$/ }, ({ path }) => ({ path, namespace: 'native' }));
       builder.onLoad({ filter: /./, namespace: 'native' }, ({ path }) => ({
         resolveDir: repository,
@@ -91,6 +99,7 @@ const entries = {
   'top-entry': 'packages/cli/dist/src/entries/top-entry.js',
   'entry-point': 'packages/cli/dist/src/entries/entry-point.js',
   'import-main': 'packages/server/dist/src/imports/import-main.js',
+  'ring-worker': 'packages/balancer/dist/src/datapath/rings/ring-worker.js',
 } as const;
 
 /**

@@ -30,10 +30,10 @@ export class RingThread implements Disposable {
     try {
       const workerData: RingThreadData = { rings, memory: shared.memory };
       const worker = new Worker(new URL('./ring-worker.js', import.meta.url), { workerData });
-      // Without the thread, its user builds all rings.
-      worker.on('error', () => undefined);
+      worker.on('error', warn);
       worker.unref();
-    } catch {
+    } catch (error) {
+      warn(error as Error);
       return undefined;
     }
     return new RingThread(rings, shared);
@@ -60,4 +60,9 @@ export class RingThread implements Disposable {
   [Symbol.dispose](): void {
     this.#shared.end();
   }
+}
+
+/** Its user builds all rings then. */
+function warn({ message }: Error): void {
+  process.emitWarning(`rings are built by one thread alone: the other one failed: ${message}`);
 }
